@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * oracle.h: the plain linear first match over the policy, in user space. It is what
+ * "correct" means: the kernel program must answer as this does, for every packet. It shares
+ * no code with xdp/ or daemon/compile/ and is written for clearness, not speed.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+#define ORACLE_NO_RULE SIZE_MAX
+
+struct oracle_answer {
+	enum verdict verdict;
+	enum reason reason; /* REASON_NONE when a rule decided */
+	size_t rule;        /* index of the deciding rule in its ruleset, or ORACLE_NO_RULE */
+	/* Rules of the ruleset that counted the packet: [i] is 1 for rule i. The caller's
+	 * array of at least n_rules elements, or NULL if it does not care. */
+	uint8_t *counted;
+};
+
+/*
+ * oracle_judge() - judge one frame as it arrives on an interface of the policy.
+ * @frame: from the Ethernet header on, @len bytes, without FCS; only read.
+ * @answer: .counted is set by the caller, all else is written.
+ * A redirect is answered as such: whether its target exists is not the oracle's to know.
+ */
+void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame,
+		  size_t len, struct oracle_answer *answer);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * policy.h: the policy, that is what the user wrote, parsed and resolved: interfaces, sets,
+ * rules. config/ makes it; it is immutable from then on. Names are already indices here,
+ * scalar conditions already ranges of values, so neither the compiler nor the oracle knows
+ * anything of the policy file.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+#define NAME_LEN 64 /* bytes of a name, the terminating NUL included */
+
+/* Where something was written, for diagnostics that come later than the parser's. */
+struct place {
+	const char *file; /* owned by the policy */
+	unsigned int line, column; /* from 1; 0: unknown */
+};
+
+struct prefix_v4 {
+	uint32_t addr; /* host byte order; bits beyond len are 0 */
+	uint8_t len;   /* 0 .. 32 */
+};
+
+struct prefix_v6 {
+	uint64_t hi, lo; /* host byte order; bits beyond len are 0 */
+	uint8_t len;     /* 0 .. 128 */
+};
+
+/* A named set, or the literal prefixes of one condition (name is then ""). */
+struct prefix_set {
+	char name[NAME_LEN];
+	struct place place;
+	struct prefix_v4 *v4; /* as written: unsorted, may overlap and repeat */
+	size_t n_v4;
+	struct prefix_v6 *v6;
+	size_t n_v6;
+};
+
+struct range {
+	uint32_t first, last; /* inclusive */
+};
+
+/* Matches an address that lies in any of the sets (or in none, if negated). */
+struct address_match {
+	bool present; /* false: the rule does not look at the field */
+	bool negated;
+	uint32_t *sets; /* indices into policy.sets */
+	size_t n_sets;
+};
+
+/* Matches a value that lies in any of the ranges (or in none, if negated). */
+struct scalar_match {
+	bool present;
+	bool negated;
+	struct range *ranges;
+	size_t n_ranges;
+};
+
+/* Matches packets that arrive on any of the interfaces (or on none, if negated). */
+struct interface_match {
+	bool present;
+	bool negated;
+	uint32_t *interfaces; /* indices into policy.interfaces */
+	size_t n_interfaces;
+};
+
+enum action_kind { ACTION_COUNT, ACTION_DROP, ACTION_PASS, ACTION_REDIRECT };
+
+struct action {
+	enum action_kind kind;
+	uint32_t redirect; /* ACTION_REDIRECT: index into policy.redirects */
+};
+
+struct rule {
+	char name[NAME_LEN];
+	struct place place;
+	char *match_text; /* the condition, normalised, on one line: for people */
+	char *action_text; /* likewise, the action list */
+	struct address_match address[N_ADDRESS_FIELDS];
+	struct scalar_match scalar[N_SCALAR_FIELDS];
+	struct interface_match interface;
+	struct action *actions; /* in order; at most one is terminal, and that is the last */
+	size_t n_actions;
+	enum verdict verdict; /* of the terminal action; VERDICT_NONE: the rule goes on */
+	uint32_t redirect;    /* VERDICT_REDIRECT: index into policy.redirects */
+};
+
+/* One entry of `policies:`: an ordered list of rules and a default. */
+struct ruleset {
+	char name[NAME_LEN];
+	struct place place;
+	enum verdict default_verdict;
+	struct rule *rules;
+	size_t n_rules;
+};
+
+enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
+
+struct interface {
+	char name[NAME_LEN]; /* logical name; unique */
+	struct place place;
+	char port[IFNAMSIZ]; /* name of the network device; unique in the policy */
+	uint32_t ruleset;    /* index into policy.rulesets */
+	enum attach_mode mode;
+	bool required; /* the daemon is not ready before it filters here */
+};
+
+struct redirect {
+	char port[IFNAMSIZ];
+	struct place place; /* of its first use */
+};
+
+/* A file that the policy was made from, in the order of reading; [0] is the policy file. */
+struct policy_file {
+	char *path;
+	uint64_t n_prefixes; /* list files */
+};
+
+struct policy {
+	struct interface *interfaces;
+	size_t n_interfaces;
+	struct ruleset *rulesets;
+	size_t n_rulesets;
+	struct prefix_set *sets;
+	size_t n_sets;
+	struct redirect *redirects;
+	size_t n_redirects;
+	struct policy_file *files;
+	size_t n_files;
+	enum verdict fate_malformed; /* drop | pass */
+	enum verdict fate_fragments; /* drop | pass | VERDICT_NONE: match */
+	enum verdict fate_extension; /* likewise */
+	enum verdict fate_non_ip;    /* drop | pass */
+	bool fail_closed; /* entry program with an empty slot: drop instead of pass */
+	uint8_t hash[32]; /* SHA-256 over the bytes of all files, in order of reading */
+};
+
+/* Frees a policy and all it owns; NULL and half-built ones are fine. Returns NULL. */
+struct policy *policy_free(struct policy *policy);
+
+/* Names from the tables of abi.h and verdict.h; NULL past their ends. */
+const char *verdict_name(unsigned int verdict);
+const char *reason_name(unsigned int reason);
+const char *reason_text(unsigned int reason);
+enum fate reason_fate(unsigned int reason);
+const char *scalar_field_name(unsigned int field);
+uint32_t scalar_field_domain(unsigned int field);

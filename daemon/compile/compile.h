@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compile.h: from a policy to tables, the arrays that the ruleset program reads. A pure
+ * function: no system call, no global state, the same bytes for the same policy.
+ *
+ * Aggregated bit vectors: every rule has a bit position; every value of every field leads to
+ * a row of bits, one for each rule that the value satisfies. The program ANDs the rows of a
+ * packet's fields; the set bits, in order, are the matching rules in order.
+ */
+#pragma once
+
+#include "abi.h"
+#include "diag.h"
+#include "policy.h"
+
+/* One prefix and the row that holds for addresses of which it is the longest match. */
+struct lpm_entry_v4 {
+	struct lpm_key_v4 key;
+	uint32_t row;
+};
+
+struct lpm_entry_v6 {
+	struct lpm_key_v6 key;
+	uint32_t row;
+};
+
+struct tables {
+	/* rows: n_rows * row_words words, of row 0, row 1, … */
+	uint64_t *rows;
+	uint32_t n_rows, row_words;
+
+	/* longest prefix match: entries in ascending order of address, then length */
+	struct lpm_entry_v4 *lpm_v4[N_ADDRESS_FIELDS];
+	size_t n_lpm_v4[N_ADDRESS_FIELDS];
+	struct lpm_entry_v6 *lpm_v6[N_ADDRESS_FIELDS];
+	size_t n_lpm_v6[N_ADDRESS_FIELDS];
+
+	/* scalars: for each field that a rule looks at, its domain of row numbers */
+	uint16_t *scalars;
+	uint32_t n_scalars;
+
+	/* actions: row_words * ROW_WORD_BITS, by bit position */
+	struct rule_action *actions;
+	uint32_t n_actions;
+
+	/* Settings for each interface of the policy; generation, interface_block,
+	 * interface_slots, n_slots and probe are left 0 for the datapath to fill in. */
+	struct ruleset_config *configs;
+	size_t n_configs;
+
+	/* Bit position of rule r of ruleset s is first_bit[s] + r. */
+	uint32_t *first_bit;
+};
+
+/* 0 with *ret owned by the caller, -EINVAL with errors in diags, -ENOMEM. */
+int tables_compile(const struct policy *policy, struct tables **ret, struct diags *diags);
+
+/* Frees tables; NULL and half-built ones are fine. Returns NULL. */
+struct tables *tables_free(struct tables *tables);

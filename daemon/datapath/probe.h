@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * probe.h: a probe instance: the real ruleset program over the real tables, on private
+ * counters and with the trace switched on, run by BPF_PROG_TEST_RUN. It never sees traffic
+ * and never moves a live counter. Smoke tests, and the tests' view of the program.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile.h"
+#include "diag.h"
+#include "policy.h"
+
+struct probe;
+
+struct probe_answer {
+	uint32_t xdp_action; /* what the program returned: XDP_DROP, … */
+	struct trace trace;
+};
+
+/* A probe of one interface of the policy. A redirect's target is ifindex 1 (lo) if
+ * redirects_exist, else absent. 0, or negative errno with the reason in diags. */
+int probe_open(const struct policy *policy, const struct tables *tables, size_t interface,
+	       bool redirects_exist, struct probe **ret, struct diags *diags);
+
+/*
+ * probe_run() - judge one frame (len >= 14: the kernel refuses less), as if it arrived.
+ * @out: at least len bytes for the frame as the program left it, or NULL.
+ */
+int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
+	      uint8_t *out);
+
+/*
+ * Private counters, summed over CPUs. Slots 0 .. INTERFACE_BLOCK - 1 are the interface's
+ * block; rule r of the interface's ruleset is slot INTERFACE_BLOCK + r.
+ */
+int probe_counter(struct probe *probe, uint32_t slot, struct counter *ret);
+
+struct probe *probe_close(struct probe *probe); /* NULL is fine; returns NULL */

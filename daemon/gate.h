@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * gate.h: the daemon's heart: the policy in force, the generation that enforces it, and the
+ * interfaces it stands on. Everything that a signal, a netlink message or a client can ask
+ * for is one function here. Knows neither JSON nor the event loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag.h"
+#include "policy.h"
+#include "stats.h"
+
+struct gate;
+
+struct gate_options {
+	const char *config_path;
+	const char *pin_dir;
+};
+
+enum interface_state {
+	INTERFACE_ABSENT,    /* no such network device now; attached when it appears */
+	INTERFACE_FILTERING, /* the live generation judges its packets */
+	INTERFACE_OFF,       /* `xdpgate off`: attached, but every packet passes */
+	INTERFACE_FAILED,    /* could not be attached; error says why */
+};
+
+const char *interface_state_name(enum interface_state state);
+
+struct gate_interface_status {
+	char name[NAME_LEN];
+	char port[IFNAMSIZ];
+	char policy[NAME_LEN];
+	enum attach_mode mode;
+	bool required;
+	enum interface_state state;
+	int ifindex;          /* 0: absent */
+	bool dispatcher;      /* attached through libxdp's dispatcher, not alone */
+	bool frags;           /* the program takes multi-buffer packets */
+	uint32_t program_id;  /* of the ruleset program in the slot; 0: none */
+	uint32_t jited_bytes; /* of that program */
+	char *error;          /* INTERFACE_FAILED: why; else NULL */
+};
+
+struct gate_status {
+	char *config_path;
+	uint64_t generation;   /* 0: none yet */
+	char policy_hash[65];  /* SHA-256 in hex of the policy in force, or "" */
+	bool ready;            /* every required interface filters */
+	uint64_t loaded_usec;  /* CLOCK_REALTIME when the generation went live */
+	uint64_t started_usec; /* CLOCK_REALTIME when the daemon started */
+	uint64_t n_reloads, n_failed_reloads;
+	bool last_reload_failed;
+	char *last_reload_error; /* as diags_print() prints it; NULL when it did not fail */
+	size_t n_rules, n_sets, n_prefixes;
+	struct gate_interface_status *interfaces;
+	size_t n_interfaces;
+};
+
+/* One row for each rule of the generation in force, in the order of judging. */
+struct gate_rule {
+	char policy[NAME_LEN];
+	char name[NAME_LEN];
+	char *match;  /* normalised, one line */
+	char *action; /* likewise */
+};
+
+struct gate_rules {
+	uint64_t generation;
+	struct gate_rule *items;
+	size_t n;
+};
+
+/* All of these return 0 or a negative errno; when diags is given, it says why. Outputs are
+ * owned by the caller and untouched on failure. */
+
+/* Opens (or makes) the pin directory, takes its lock (-EBUSY: another daemon has it), finishes
+ * or undoes an interrupted swap, and adopts the generation and counters it finds there.
+ * Changes no packet's fate. */
+int gate_new(const struct gate_options *options, struct gate **ret, struct diags *diags);
+/* Loads the policy and puts it in force. Absent interfaces are no failure: see gate_is_ready().
+ * If the policy is bad but an adopted generation filters, that one goes on: returns 0, and
+ * the status tells of the failure. */
+int gate_start(struct gate *gate, struct diags *diags);
+/* Every required interface filters (or is off by the operator's wish). */
+bool gate_is_ready(const struct gate *gate);
+/* Network devices came, went or were renamed: attach where a port has appeared. */
+int gate_links_changed(struct gate *gate, struct diags *diags);
+/* Put the pass program in every slot and leave all else: what a clean stop does. */
+int gate_disarm(struct gate *gate, struct diags *diags);
+/* Frees the daemon's side only: pins and programs stay as they are. NULL is fine. */
+struct gate *gate_free(struct gate *gate);
+
+/* Reads the policy file again and swaps it in. On failure the old policy stays in force. */
+int gate_reload(struct gate *gate, struct diags *diags);
+/* Reads and compiles a policy file (NULL: the daemon's own) without a trace in the kernel. */
+int gate_check(struct gate *gate, const char *path, struct diags *diags);
+int gate_get_status(struct gate *gate, struct gate_status *ret);
+int gate_get_stats(struct gate *gate, struct stats *ret);
+int gate_get_rules(struct gate *gate, struct gate_rules *ret);
+/* Let every packet of an interface (logical name or port; NULL: of all) pass, or filter it
+ * again. Sticky: holds until told otherwise, over reloads and restarts of the daemon. */
+int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags);
+/* Detach from every interface and remove every pin. The daemon has nothing left to do. */
+int gate_detach(struct gate *gate, struct diags *diags);
+
+void gate_status_free(struct gate_status *status);
+void gate_rules_free(struct gate_rules *rules);
