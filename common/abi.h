@@ -99,6 +99,11 @@ struct rule_action {
 	__u16 redirect; /* key of the device map; used with VERDICT_REDIRECT */
 };
 
+/* Bits of ruleset_config.uses_address: a rule of the policy looks at the address; its prefixes
+ * include some of the family. */
+#define USES_ADDRESS(field) (1U << (field))
+#define USES_PREFIXES(field, family) (1U << (8 + (field) * N_FAMILIES + (family)))
+
 /*
  * Settings of one ruleset program: one interface of one generation. Frozen before the load,
  * so the verifier removes every branch that the policy does not use.
@@ -116,7 +121,7 @@ struct ruleset_config {
 	__u32 n_scalars;       /* elements in the scalars table */
 	__u32 interface_row;   /* row of the rules that apply to this interface */
 	__u32 uses_scalars;    /* bit enum scalar_field: some rule of the policy looks at it */
-	__u32 uses_address;    /* bit address_field * N_FAMILIES + family: likewise */
+	__u32 uses_address;    /* USES_ADDRESS and USES_PREFIXES */
 	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* no prefix holds the address */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
 	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compile.c: lays the rules out over bit positions and puts the parts together: first the
+ * scalar fields, whose row numbers must fit 16 bits, then the addresses, then a row for each
+ * interface and its settings.
+ */
+#include "compile_internal.h"
+
+#include <string.h>
+
+#include "util.h"
+
+struct tables *tables_free(struct tables *tables)
+{
+	if (!tables)
+		return NULL;
+	free(tables->rows);
+	for (int i = 0; i < N_ADDRESS_FIELDS; i++) {
+		free(tables->lpm_v4[i]);
+		free(tables->lpm_v6[i]);
+	}
+	free(tables->scalars);
+	free(tables->actions);
+	free(tables->configs);
+	free(tables->first_bit);
+	free(tables);
+	return NULL;
+}
+
+static void tables_freep(struct tables **tables)
+{
+	tables_free(*tables);
+}
+
+/* Every policy starts at a word of its own, so a program looks at its own words only. */
+static int lay_out_rules(struct compiler *compiler)
+{
+	const struct policy *policy = compiler->policy;
+	struct tables *tables = compiler->tables;
+	uint32_t words = 0;
+
+	tables->first_bit = calloc(policy->n_rulesets + 1, sizeof(*tables->first_bit));
+	if (!tables->first_bit)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_rulesets; i++) {
+		const struct ruleset *ruleset = &policy->rulesets[i];
+		size_t needed = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
+
+		if (needed > MAX_ROW_WORDS - words) {
+			size_t fit = (MAX_ROW_WORDS - words) * ROW_WORD_BITS;
+			const struct rule *rule = &ruleset->rules[fit];
+			struct diag_place place = { .file = rule->place.file,
+						    .line = rule->place.line,
+						    .column = rule->place.column };
+
+			return diag_error(compiler->diags, &place,
+					  "rule '%s' of policy '%s' is one too many: all policies "
+					  "together may have %d rules, each policy rounded up to "
+					  "a multiple of %d; join rules by lists and sets",
+					  rule->name, ruleset->name, MAX_RULES, ROW_WORD_BITS);
+		}
+		tables->first_bit[i] = words * ROW_WORD_BITS;
+		words += needed;
+	}
+	tables->row_words = words ? words : 1;
+	tables->n_actions = tables->row_words * ROW_WORD_BITS;
+	return 0;
+}
+
+static int fill_actions(struct compiler *compiler)
+{
+	struct tables *tables = compiler->tables;
+	const struct rule *rule;
+
+	tables->actions = calloc(tables->n_actions, sizeof(*tables->actions));
+	if (!tables->actions)
+		return -ENOMEM;
+	for (size_t i = 0; i < tables->n_actions; i++)
+		tables->actions[i].verdict = VERDICT_NONE;
+	FOR_EACH_RULE(compiler, s, i, rule, bit)
+		tables->actions[bit] = (struct rule_action){
+			.verdict = rule->verdict,
+			.redirect = rule->verdict == VERDICT_REDIRECT ? rule->redirect : 0,
+		};
+	return 0;
+}
+
+static bool applies_to(const struct rule *rule, size_t interface)
+{
+	const struct interface_match *match = &rule->interface;
+
+	if (!match->present)
+		return true;
+	for (size_t i = 0; i < match->n_interfaces; i++)
+		if (match->interfaces[i] == interface)
+			return !match->negated;
+	return match->negated;
+}
+
+/* What the programs of this policy need to look at. */
+static void note_uses(const struct tables *tables, const struct ruleset *ruleset,
+		      struct ruleset_config *config)
+{
+	for (size_t i = 0; i < ruleset->n_rules; i++) {
+		const struct rule *rule = &ruleset->rules[i];
+
+		for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
+			if (!rule->address[field].present)
+				continue;
+			config->uses_address |= USES_ADDRESS(field);
+			if (tables->n_lpm_v4[field])
+				config->uses_address |= USES_PREFIXES(field, FAMILY_V4);
+			if (tables->n_lpm_v6[field])
+				config->uses_address |= USES_PREFIXES(field, FAMILY_V6);
+		}
+		for (int field = 0; field < N_SCALAR_FIELDS; field++)
+			if (rule->scalar[field].present)
+				config->uses_scalars |= 1U << field;
+	}
+}
+
+static int fill_config(struct compiler *compiler, size_t interface)
+{
+	const struct policy *policy = compiler->policy;
+	struct tables *tables = compiler->tables;
+	uint32_t ruleset_index = policy->interfaces[interface].ruleset;
+	const struct ruleset *ruleset = &policy->rulesets[ruleset_index];
+	struct ruleset_config *config = &tables->configs[interface];
+
+	config->first_word = tables->first_bit[ruleset_index] / ROW_WORD_BITS;
+	config->n_words = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
+	config->row_words = tables->row_words;
+	config->n_actions = tables->n_actions;
+	config->n_scalars = tables->n_scalars;
+	config->fate_malformed = policy->fate_malformed;
+	config->fate_fragments = policy->fate_fragments;
+	config->fate_extension = policy->fate_extension;
+	config->fate_non_ip = policy->fate_non_ip;
+	config->default_verdict = ruleset->default_verdict;
+	note_uses(tables, ruleset, config);
+
+	memset(compiler->scratch, 0, tables->row_words * sizeof(uint64_t));
+	for (size_t i = 0; i < ruleset->n_rules; i++)
+		if (applies_to(&ruleset->rules[i], interface))
+			row_set(compiler->scratch, tables->first_bit[ruleset_index] + i);
+	return rows_intern(&compiler->rows, compiler->scratch, &config->interface_row);
+}
+
+static bool scalar_used(struct compiler *compiler, enum scalar_field field)
+{
+	const struct rule *rule;
+
+	FOR_EACH_RULE(compiler, s, i, rule, bit)
+		if (rule->scalar[field].present)
+			return true;
+	return false;
+}
+
+static int compile_all(struct compiler *compiler)
+{
+	struct tables *tables = compiler->tables;
+	int r;
+
+	tables->n_configs = compiler->policy->n_interfaces;
+	tables->configs = calloc(tables->n_configs + 1, sizeof(*tables->configs));
+	compiler->scratch = calloc(tables->row_words, sizeof(uint64_t));
+	if (!tables->configs || !compiler->scratch)
+		return -ENOMEM;
+	for (enum scalar_field field = 0; field < N_SCALAR_FIELDS; field++) {
+		r = scalar_used(compiler, field) ? compile_scalar(compiler, field) : 0;
+		if (r < 0)
+			return r;
+	}
+	for (enum address_field field = 0; field < N_ADDRESS_FIELDS; field++) {
+		r = compile_addresses(compiler, field);
+		if (r < 0)
+			return r;
+	}
+	r = fill_actions(compiler);
+	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++)
+		r = fill_config(compiler, i);
+	return r;
+}
+
+static void compiler_done(struct compiler *compiler)
+{
+	rows_done(&compiler->rows);
+	free(compiler->scratch);
+}
+
+int tables_compile(const struct policy *policy, struct tables **ret, struct diags *diags)
+{
+	_cleanup_(tables_freep) struct tables *tables = calloc(1, sizeof(*tables));
+	_cleanup_(compiler_done) struct compiler compiler = {
+		.policy = policy,
+		.tables = tables,
+		.diags = diags,
+	};
+	int r;
+
+	if (!tables)
+		return -ENOMEM;
+	r = lay_out_rules(&compiler);
+	if (r < 0)
+		return r;
+	r = rows_init(&compiler.rows, tables->row_words);
+	if (r < 0)
+		return r;
+	r = compile_all(&compiler);
+	if (r == -E2BIG)
+		return diag_error(diags, NULL,
+				  "the policy's conditions differ in too many ways: its rows of "
+				  "rule bits exceed 2^31 words; use fewer rules or sets");
+	if (r < 0)
+		return r;
+
+	tables->n_rows = compiler.rows.n;
+	tables->rows = TAKE_PTR(compiler.rows.words);
+	for (size_t i = 0; i < tables->n_configs; i++) {
+		tables->configs[i].n_row_words = tables->n_rows * tables->row_words;
+		tables->configs[i].n_scalars = tables->n_scalars;
+	}
+	*ret = TAKE_PTR(tables);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compile_internal.h: what the parts of the compiler share.
+ */
+#pragma once
+
+#include "compile.h"
+#include "rows.h"
+
+struct compiler {
+	const struct policy *policy;
+	struct tables *tables;
+	struct rows rows;
+	struct diags *diags;
+	uint64_t *scratch; /* one row, for whoever builds one */
+};
+
+/* For each rule of the policy: `bit` is its position, in order. */
+#define FOR_EACH_RULE(compiler, ruleset_index, rule_index, rule, bit)                          \
+	for (size_t ruleset_index = 0; ruleset_index < (compiler)->policy->n_rulesets;         \
+	     ruleset_index++)                                                                  \
+		for (size_t rule_index = 0, bit = 0;                                           \
+		     rule_index < (compiler)->policy->rulesets[ruleset_index].n_rules &&       \
+		     (rule = &(compiler)->policy->rulesets[ruleset_index].rules[rule_index],   \
+		     bit = (compiler)->tables->first_bit[ruleset_index] + rule_index,          \
+		     (void)bit, true);                                                         \
+		     rule_index++)
+
+static inline void row_set(uint64_t *row, size_t bit)
+{
+	row[bit / ROW_WORD_BITS] |= 1ULL << bit % ROW_WORD_BITS;
+}
+
+static inline void row_clear(uint64_t *row, size_t bit)
+{
+	row[bit / ROW_WORD_BITS] &= ~(1ULL << bit % ROW_WORD_BITS);
+}
+
+/* addresses.c: the LPM entries and rows of one address field, both families. */
+int compile_addresses(struct compiler *compiler, enum address_field field);
+
+/* scalars.c: the table and rows of one scalar field that some rule looks at. */
+int compile_scalar(struct compiler *compiler, enum scalar_field field);

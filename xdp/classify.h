@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * classify.h: from fields to the matching rules, in order. Each field's value leads to a row
+ * of bits, one a rule; the AND of the rows has the matching rules' bits set. A caller asks
+ * classify_begin() once, then classify_next() for one match after the other.
+ */
+#pragma once
+
+#include <bpf/bpf_helpers.h>
+
+#include "config.h"
+#include "lpm.h"
+#include "packet.h"
+
+/* Single-value arrays: one inlined lookup, then pointer arithmetic. value_size is set to the
+ * tables' sizes before the load. */
+#define TABLE_MAP(name, element_size)                    \
+	struct {                                         \
+		__uint(type, BPF_MAP_TYPE_ARRAY);        \
+		__uint(map_flags, BPF_F_MMAPABLE);       \
+		__uint(max_entries, 1);                  \
+		__uint(key_size, sizeof(__u32));         \
+		__uint(value_size, element_size);        \
+	} name SEC(".maps")
+
+TABLE_MAP(rows, sizeof(__u64));
+TABLE_MAP(scalars, sizeof(__u16));
+
+static __always_inline void *table(void *map)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(map, &zero);
+}
+
+/* The state of one packet's classification: where in each field's row the policy's words
+ * start, and what is left of the word in hand. */
+struct classification {
+	__u64 bits; /* matches of word `word - 1` that were not handed out yet */
+	__u32 word; /* the next word to look at */
+	__u32 address[N_ADDRESS_FIELDS];
+	__u32 scalar[N_SCALAR_FIELDS];
+};
+
+#define SCALAR_USED(field) (config.uses_scalars & 1U << (field))
+
+/* Row numbers become indices of the row's first word of this policy. */
+static __always_inline __u32 row_start(__u32 row)
+{
+	return row * config.row_words + config.first_word;
+}
+
+static __always_inline __u32 scalar_row(const struct packet *packet, const __u16 *elements,
+					enum scalar_field field)
+{
+	__u32 index;
+
+	if (!(packet->present & 1U << field))
+		return config.scalar_absent_row[field];
+	index = config.scalar_offset[field] + packet->scalar[field];
+	if (index >= config.n_scalars)
+		return config.scalar_absent_row[field];
+	return elements[index];
+}
+
+/* -1 if the tables cannot be read, which no map of this program allows. */
+static __always_inline int classify_begin(const struct packet *packet,
+					  struct classification *state)
+{
+	state->bits = 0;
+	state->word = 0;
+	if (lpm_used(ADDRESS_SRC))
+		state->address[ADDRESS_SRC] = row_start(lpm_row(packet, ADDRESS_SRC));
+	if (lpm_used(ADDRESS_DST))
+		state->address[ADDRESS_DST] = row_start(lpm_row(packet, ADDRESS_DST));
+	if (config.uses_scalars) {
+		const __u16 *elements = table(&scalars);
+
+		if (!elements)
+			return -1;
+#pragma unroll
+		for (int field = 0; field < N_SCALAR_FIELDS; field++)
+			if (SCALAR_USED(field))
+				state->scalar[field] =
+					row_start(scalar_row(packet, elements, field));
+	}
+	return 0;
+}
+
+static __always_inline __u64 row_word(const __u64 *words, __u32 index)
+{
+	if (index >= config.n_row_words)
+		return 0;
+	return words[index];
+}
+
+/* The matches among the rules of one word. */
+static __always_inline __u64 classify_word(const struct classification *state, __u32 word)
+{
+	const __u64 *words = table(&rows);
+	__u64 bits;
+
+	if (!words)
+		return 0;
+	bits = row_word(words, row_start(config.interface_row) + word);
+	if (lpm_used(ADDRESS_SRC))
+		bits &= row_word(words, state->address[ADDRESS_SRC] + word);
+	if (lpm_used(ADDRESS_DST))
+		bits &= row_word(words, state->address[ADDRESS_DST] + word);
+#pragma unroll
+	for (int field = 0; field < N_SCALAR_FIELDS; field++)
+		if (SCALAR_USED(field))
+			bits &= row_word(words, state->scalar[field] + word);
+	return bits;
+}
+
+/* Number of trailing zeros of a word that is not 0. There is no such instruction in BPF: a
+ * de Bruijn sequence's top six bits differ for every shift (Leiserson, Prokop, Randall 1998). */
+static __always_inline __u32 lowest_bit(__u64 bits)
+{
+	static const __u8 positions[64] = {
+		0,  1,  2,  53, 3,  7,  54, 27, 4,  38, 41, 8,  34, 55, 48, 28,
+		62, 5,  39, 46, 44, 42, 22, 9,  24, 35, 59, 56, 49, 18, 29, 11,
+		63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21, 23, 58, 17, 10,
+		51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+	};
+
+	return positions[((bits & -bits) * 0x022fdd63cc95386dULL) >> 58];
+}
+
+enum classify_result {
+	CLASSIFY_END,  /* no more matches */
+	CLASSIFY_NONE, /* none in this word; ask again */
+	CLASSIFY_RULE, /* *rule is the next match, counted from the policy's first rule */
+};
+
+/* One step: looks at no more than one word. */
+static __always_inline enum classify_result classify_next(struct classification *state,
+							  __u32 *rule)
+{
+	if (!state->bits) {
+		if (state->word >= config.n_words)
+			return CLASSIFY_END;
+		state->bits = classify_word(state, state->word);
+		state->word++;
+		if (!state->bits)
+			return CLASSIFY_NONE;
+	}
+	*rule = (state->word - 1) * ROW_WORD_BITS + lowest_bit(state->bits);
+	state->bits &= state->bits - 1;
+	return CLASSIFY_RULE;
+}

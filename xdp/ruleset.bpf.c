@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ruleset.bpf.c: one generation's program for one interface: parse, see what fate the policy
+ * has for the odd ones, find the first rule that decides, act. docs/semantics.md tells the
+ * same story in words.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "act.h"
+#include "classify.h"
+#include "config.h"
+#include "packet.h"
+#include "parse.h"
+
+/* Most packets match few rules: so many steps run inline, the rest by bpf_loop, whose
+ * callback costs about 6.5 ns each time. */
+#define INLINE_STEPS 16
+
+struct walk {
+	struct classification classification;
+	struct judgement judgement;
+	__u32 bytes;
+};
+
+/* One step; true when the walk is over. */
+static __always_inline bool walk_step(struct walk *walk)
+{
+	__u32 rule = 0;
+
+	switch (classify_next(&walk->classification, &rule)) {
+	case CLASSIFY_END:
+		return true;
+	case CLASSIFY_NONE:
+		return false;
+	case CLASSIFY_RULE:
+		act_on_match(&walk->judgement, rule, walk->bytes);
+		return walk->judgement.verdict != VERDICT_NONE;
+	}
+	return true;
+}
+
+static long walk_further(__u32 step __attribute__((unused)), void *context)
+{
+	return walk_step(context);
+}
+
+/* Walk the matching rules in order until one decides. */
+static __always_inline void walk_rules(struct walk *walk)
+{
+	for (int i = 0; i < INLINE_STEPS; i++)
+		if (walk_step(walk))
+			return;
+	/* Every step finishes a word or hands out a rule. */
+	bpf_loop(config.n_words * (ROW_WORD_BITS + 1), walk_further, walk, 0);
+}
+
+static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
+				   enum reason reason)
+{
+	judgement->verdict = verdict;
+	judgement->reason = reason;
+}
+
+static __always_inline void judge(const struct packet *packet, enum reason malformed,
+				  struct walk *walk)
+{
+	struct judgement *judgement = &walk->judgement;
+
+	if (malformed != REASON_NONE)
+		return decide(judgement, config.fate_malformed, malformed);
+	if (packet->unknown_extension && config.fate_extension != VERDICT_NONE)
+		return decide(judgement, config.fate_extension, REASON_UNKNOWN_EXTENSION);
+	if (config.fate_fragments != VERDICT_NONE && packet->ip &&
+	    packet->scalar[FIELD_FRAGMENT] != FRAGMENT_NONE)
+		return decide(judgement, config.fate_fragments, REASON_FRAGMENT);
+
+	/* Only rules that name an ethertype touch what is not IP. */
+	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)) &&
+	    !classify_begin(packet, &walk->classification))
+		walk_rules(walk);
+	if (judgement->verdict != VERDICT_NONE)
+		return;
+	if (packet->ip)
+		decide(judgement, config.default_verdict, REASON_DEFAULT);
+	else
+		decide(judgement, config.fate_non_ip, REASON_NON_IP);
+}
+
+SEC("xdp")
+int xdpgate_ruleset(struct xdp_md *ctx)
+{
+	struct packet packet = { .ctx = ctx };
+	struct walk walk = {
+		.judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE },
+	};
+	enum reason malformed = parse(&packet);
+
+	walk.bytes = packet.len;
+	judge(&packet, malformed, &walk);
+	return act(&walk.judgement, packet.len);
+}
+
+char _license[] SEC("license") = "GPL";
