@@ -105,6 +105,8 @@ int gate_get_rules(struct gate *gate, struct gate_rules *ret);
 int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags);
 /* Detach from every interface and remove every pin. The daemon has nothing left to do. */
 int gate_detach(struct gate *gate, struct diags *diags);
+/* gate_detach() has succeeded: only gate_free() is left to call. */
+bool gate_is_detached(const struct gate *gate);
 
 void gate_status_free(struct gate_status *status);
 void gate_rules_free(struct gate_rules *rules);

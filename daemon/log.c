@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -101,7 +100,8 @@ size_t log_escape(char *out, size_t size, const char *text, bool keep_newlines)
 	size_t n = 0, cut = 0; /* cut: where "..." still fits */
 
 	while (*from) {
-		size_t length = keep_newlines && *from == '\n' ? 1 : printable_length(from);
+		bool layout = keep_newlines && (*from == '\n' || *from == '\t');
+		size_t length = layout ? 1 : printable_length(from);
 		size_t needed = length ? length : 4;
 
 		if (n + 4 <= size)
@@ -215,7 +215,8 @@ int log_write(const struct log_place *place, int level, const char *interface, i
 		if (error)
 			errno = abs(error);
 		va_start(args, format);
-		vsnprintf(message, sizeof(message), format, args);
+		if (vsnprintf(message, sizeof(message), format, args) >= (int)sizeof(message))
+			memcpy(message + sizeof(message) - 4, "...", 4);
 		va_end(args);
 		log_escape(escaped, sizeof(escaped), message, false);
 		emit(&record);
@@ -226,18 +227,16 @@ int log_write(const struct log_place *place, int level, const char *interface, i
 
 static void log_diag(struct diag *diag)
 {
-	struct diags one = { .items = diag, .n = 1 };
-	_cleanup_free_ char *text = NULL;
+	bool is_error = diag->severity == SEVERITY_ERROR;
+	struct diags one = { .items = diag, .n = 1, .n_errors = is_error, .n_warnings = !is_error };
 	char escaped[RECORD_BYTES];
-	struct record record = { .diag = diag, .message = escaped };
+	struct record record = {
+		.level = is_error ? LOG_ERR : LOG_WARNING, .diag = diag, .message = escaped,
+	};
+	_cleanup_free_ char *text = NULL;
 	size_t length = 0;
 	FILE *stream;
 
-	if (diag->severity == SEVERITY_ERROR)
-		one.n_errors = 1;
-	else
-		one.n_warnings = 1;
-	record.level = diag->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING;
 	if (record.level > sink.max_level)
 		return;
 	stream = open_memstream(&text, &length);

@@ -60,8 +60,8 @@ const char *log_level_name(int level);
 int log_level_from_name(const char *name);
 
 /*
- * log_escape() - copy text, control characters (but '\n' if keep_newlines) and bytes that are
- * not UTF-8 as \xNN. Cuts at a whole character and ends with "..." if size is too small;
+ * log_escape() - copy text, control characters (but newlines and tabs if keep_newlines) and bytes
+ * that are not UTF-8 as \xNN. Cuts at a whole character and ends with "..." if size is too small;
  * size must be at least 8. Returns the length of what is in out.
  */
 size_t log_escape(char *out, size_t size, const char *text, bool keep_newlines);

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * loop.c: from events to the gate; see loop.h.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "log.h"
+#include "loop.h"
+#include "notify.h"
+#include "util.h"
+
+#define STATUS_BYTES 1024
+#define FAREWELL_USEC 300000 /* for the answer to Detach to reach its client */
+
+int loop_block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return log_error_errno(errno, "cannot block signals: %m");
+	return 0;
+}
+
+/* --- telling ----------------------------------------------------------------------------- */
+
+void loop_report(struct loop *loop)
+{
+	struct gate_status status = { 0 };
+	char text[STATUS_BYTES];
+	int r;
+
+	if (gate_is_detached(loop->gate)) {
+		log_set_generation(0);
+		notify_state(false, "detached from all interfaces");
+		return;
+	}
+	r = gate_get_status(loop->gate, &status);
+	if (r < 0) {
+		log_warning_errno(r, "cannot tell the service manager our state: %m; ignoring");
+		/* systemd must still hear that a reload is over. */
+		notify_state(gate_is_ready(loop->gate), "state unknown");
+		return;
+	}
+	loop->generation = status.generation;
+	log_set_generation(status.generation);
+	notify_describe(&status, text, sizeof(text));
+	notify_state(status.ready, text);
+	for (size_t i = 0; i < status.n_interfaces; i++)
+		if (status.interfaces[i].state == INTERFACE_FAILED)
+			links_retry(loop->links);
+	gate_status_free(&status);
+}
+
+/* --- signals ----------------------------------------------------------------------------- */
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	log_notice("SIG%s from process %u: stopping", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* A reload is over, whoever asked for it. */
+static void conclude_reload(struct loop *loop, int result, const struct diags *diags)
+{
+	if (diags)
+		log_diags(diags);
+	loop_report(loop);
+	if (result >= 0)
+		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
+	else if (diags && diags->n_errors)
+		log_error("reload failed; generation %" PRIu64 " stays in force",
+			  loop->generation);
+	else
+		log_error_errno(result, "reload failed: %m; generation %" PRIu64 " stays in force",
+				loop->generation);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct loop *loop = userdata;
+	int r;
+
+	if (gate_is_detached(loop->gate))
+		return 0;
+	log_info("SIGHUP from process %u: reloading", si->ssi_pid);
+	notify_reloading();
+	r = gate_reload(loop->gate, &diags);
+	conclude_reload(loop, r, &diags);
+	return 0;
+}
+
+int loop_watch_signals(struct loop *loop)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+		int64_t priority;
+	} signals[] = {
+		{ SIGTERM, on_stop, STOP_PRIORITY },
+		{ SIGINT, on_stop, STOP_PRIORITY },
+		{ SIGHUP, on_reload, RELOAD_PRIORITY },
+	};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		sd_event_source *source;
+
+		r = sd_event_add_signal(loop->event, &source, signals[i].signal,
+					signals[i].handler, loop);
+		if (r < 0)
+			return log_error_errno(r, "cannot watch SIG%s: %m",
+					       sigabbrev_np(signals[i].signal));
+		/* From here on the loop owns it. */
+		r = sd_event_source_set_floating(source, true);
+		sd_event_source_unref(source);
+		if (r >= 0)
+			r = sd_event_source_set_priority(source, signals[i].priority);
+		if (r < 0)
+			return log_error_errno(r, "cannot watch SIG%s: %m",
+					       sigabbrev_np(signals[i].signal));
+	}
+	r = sd_event_set_watchdog(loop->event, true);
+	if (r < 0)
+		return log_error_errno(r, "cannot feed the watchdog: %m");
+	return 0;
+}
+
+/* --- interfaces -------------------------------------------------------------------------- */
+
+/* What was said lately: an interface that keeps failing says so once, not at every try. */
+static struct {
+	char *lines[32];
+	size_t next;
+} said;
+
+static void forget_said(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(said.lines); i++) {
+		free(said.lines[i]);
+		said.lines[i] = NULL;
+	}
+	said.next = 0;
+}
+
+static bool say_again(struct diag *diag)
+{
+	_cleanup_free_ char *line = diag_line(diag);
+
+	if (!line)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(said.lines); i++)
+		if (said.lines[i] && strcmp(said.lines[i], line) == 0)
+			return false;
+	free(said.lines[said.next]);
+	said.lines[said.next] = TAKE_PTR(line);
+	said.next = (said.next + 1) % ARRAY_SIZE(said.lines);
+	return true;
+}
+
+static void log_new_diags(const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		struct diag *diag = &diags->items[i];
+		bool is_error = diag->severity == SEVERITY_ERROR;
+		struct diags one = {
+			.items = diag, .n = 1, .n_errors = is_error, .n_warnings = !is_error,
+		};
+
+		if (say_again(diag))
+			log_diags(&one);
+	}
+}
+
+static bool any_interface_failed(struct gate *gate)
+{
+	struct gate_status status = { 0 };
+	bool failed = false;
+
+	if (gate_get_status(gate, &status) < 0)
+		return true;
+	for (size_t i = 0; i < status.n_interfaces; i++)
+		failed |= status.interfaces[i].state == INTERFACE_FAILED;
+	gate_status_free(&status);
+	return failed;
+}
+
+int loop_on_links(void *userdata)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct loop *loop = userdata;
+	int r;
+
+	if (gate_is_detached(loop->gate))
+		return 0;
+	r = gate_links_changed(loop->gate, &diags);
+	if (r >= 0 && any_interface_failed(loop->gate))
+		r = -EAGAIN;
+	else if (r < 0 && !diags.n_errors)
+		diag_error(&diags, NULL, "cannot look after the interfaces: %s; trying again",
+			   strerror(-r));
+	if (r >= 0 && loop->links_failed) /* the same failure, later, is news again */
+		forget_said();
+	loop->links_failed = r < 0;
+	log_new_diags(&diags);
+	loop_report(loop);
+	return r;
+}
+
+/* --- clients ----------------------------------------------------------------------------- */
+
+static int on_farewell(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static void say_farewell(struct loop *loop)
+{
+	int r = sd_event_add_time_relative(loop->event, NULL, CLOCK_MONOTONIC, FAREWELL_USEC, 1000,
+					   on_farewell, NULL);
+
+	if (r < 0) /* then the client misses its answer */
+		sd_event_exit(loop->event, 0);
+}
+
+void loop_on_control(const struct control_event *event, void *userdata)
+{
+	struct loop *loop = userdata;
+	bool is_reload = strcmp(event->method, "Reload") == 0;
+
+	if (!event->done) {
+		log_notice("user %u (process %d) asks: %s%s%s", event->uid, (int)event->pid,
+			   event->method, event->interface ? " " : "",
+			   event->interface ? event->interface : "");
+		if (is_reload)
+			notify_reloading();
+		return;
+	}
+	if (is_reload) {
+		conclude_reload(loop, event->result, event->diags);
+		return;
+	}
+	if (event->diags)
+		log_diags(event->diags);
+	if (event->result < 0)
+		log_error_errno(event->result, "%s failed: %m", event->method);
+	loop_report(loop);
+	if (gate_is_detached(loop->gate))
+		say_farewell(loop);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fake-control.c: a control socket without Varlink, for tests of the daemon around it. Each connection
+ * brings one word, "Reload" or "Detach", and is answered "done" when that is done and observed.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "control/control.h"
+#include "util.h"
+
+struct control {
+	struct gate *gate;
+	sd_event_source *io;
+	int fd;
+	control_observer observer;
+	void *userdata;
+};
+
+static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct control *control = userdata;
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	_cleanup_close_ int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	char word[16] = "";
+	struct control_event event = { .method = word, .pid = 4711 };
+
+	if (client < 0 || read(client, word, sizeof(word) - 1) <= 0)
+		return 0;
+	control->observer(&event, control->userdata);
+	event.result = strcmp(word, "Reload") == 0 ? gate_reload(control->gate, &diags)
+						   : gate_detach(control->gate, &diags);
+	event.done = true;
+	event.diags = &diags;
+	control->observer(&event, control->userdata);
+	if (write(client, "done", 4) != 4)
+		abort();
+	return 0;
+}
+
+int control_new(sd_event *event, struct gate *gate, int listen_fd, const char *socket_path,
+		struct control **ret, struct diags *diags)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return -ENOMEM;
+	control->gate = gate;
+	control->fd = listen_fd;
+	if (listen_fd < 0) {
+		strncpy(address.sun_path, socket_path, sizeof(address.sun_path) - 1);
+		control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		    listen(control->fd, 5) < 0) {
+			diag_error(diags, NULL, "cannot listen on %s: %m", socket_path);
+			control_free(control);
+			return -EADDRINUSE;
+		}
+	}
+	sd_event_add_io(event, &control->io, control->fd, EPOLLIN, on_connection, control);
+	sd_event_source_set_priority(control->io, CONTROL_PRIORITY);
+	*ret = control;
+	return 0;
+}
+
+void control_observe(struct control *control, control_observer observer, void *userdata)
+{
+	control->observer = observer;
+	control->userdata = userdata;
+}
+
+struct control *control_free(struct control *control)
+{
+	if (!control)
+		return NULL;
+	sd_event_source_disable_unref(control->io);
+	close_fd(&control->fd);
+	free(control);
+	return NULL;
+}
