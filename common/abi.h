@@ -70,7 +70,7 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
  * then reasons. Each (policy, rule, interface) owns one slot. Only programs write them.
  */
 #define COUNTERS_PER_PAGE 1024 /* 16 KiB a CPU; a per-CPU value set may be 32 KiB at most */
-#define MAX_COUNTER_PAGES 256
+#define MAX_COUNTER_PAGES 64
 #define INTERFACE_BLOCK 64
 #define INTERFACE_BLOCK_REASONS 8 /* offset of the first reason in a block */
 

@@ -12,8 +12,8 @@
 struct counter_page {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTERS_PER_PAGE);
-	__type(key, __u32);
-	__type(value, struct counter);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct counter));
 };
 
 struct {

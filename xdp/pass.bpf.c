@@ -7,7 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 SEC("xdp")
-int xdpgate_pass(struct xdp_md *ctx)
+int xdpgate_pass(struct xdp_md *ctx __attribute__((unused)))
 {
 	return XDP_PASS;
 }

@@ -25,6 +25,13 @@ struct probe_answer {
 int probe_open(const struct policy *policy, const struct tables *tables, size_t interface,
 	       bool redirects_exist, struct probe **ret, struct diags *diags);
 
+struct ruleset_maps;
+
+/* A probe over maps that live elsewhere and must outlive it: a smoke test of what is about to
+ * go live. Its rules' counters are meaningless. */
+int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
+		    struct probe **ret, struct diags *diags);
+
 /*
  * probe_run() - judge one frame (len >= 14: the kernel refuses less), as if it arrived.
  * @out: at least len bytes for the frame as the program left it, or NULL.

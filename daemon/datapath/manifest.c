@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "manifest.h"
+
+#include <string.h>
+
+#include "util.h"
+
+#define MAGIC UINT64_C(0x7864706761746501) /* "xdpgate", 1 */
+#define MAX_TEXT 65536
+
+struct manifest *manifest_free(struct manifest *manifest)
+{
+	if (!manifest)
+		return NULL;
+	for (uint32_t i = 0; manifest->interfaces && i < manifest->n_interfaces; i++)
+		free(manifest->interfaces[i].slots);
+	free(manifest->interfaces);
+	for (uint32_t i = 0; manifest->rulesets && i < manifest->n_rulesets; i++) {
+		struct manifest_ruleset *ruleset = &manifest->rulesets[i];
+
+		for (uint32_t j = 0; ruleset->rules && j < ruleset->n_rules; j++) {
+			free(ruleset->rules[j].match);
+			free(ruleset->rules[j].action);
+		}
+		free(ruleset->rules);
+	}
+	free(manifest->rulesets);
+	free(manifest);
+	return NULL;
+}
+
+static void manifest_freep(struct manifest **manifest)
+{
+	manifest_free(*manifest);
+}
+
+/* --- from a policy ----------------------------------------------------------------------- */
+
+static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
+{
+	memcpy(to->name, from->name, NAME_LEN);
+	to->n_rules = from->n_rules;
+	to->rules = calloc(from->n_rules + 1, sizeof(*to->rules));
+	if (!to->rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_rules; i++) {
+		const struct rule *rule = &from->rules[i];
+
+		memcpy(to->rules[i].name, rule->name, NAME_LEN);
+		to->rules[i].match = strdup(rule->match_text ? rule->match_text : "");
+		to->rules[i].action = strdup(rule->action_text ? rule->action_text : "");
+		if (!to->rules[i].match || !to->rules[i].action)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int manifest_from_policy(const struct policy *policy, struct manifest **ret)
+{
+	_cleanup_(manifest_freep) struct manifest *manifest = calloc(1, sizeof(*manifest));
+	int r;
+
+	if (!manifest)
+		return -ENOMEM;
+	memcpy(manifest->hash, policy->hash, sizeof(manifest->hash));
+	manifest->fail_closed = policy->fail_closed;
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		manifest->n_sets += policy->sets[i].name[0] != '\0';
+		manifest->n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
+	}
+	manifest->interfaces = calloc(policy->n_interfaces + 1, sizeof(*manifest->interfaces));
+	manifest->rulesets = calloc(policy->n_rulesets + 1, sizeof(*manifest->rulesets));
+	if (!manifest->interfaces || !manifest->rulesets)
+		return -ENOMEM;
+	manifest->n_rulesets = policy->n_rulesets;
+	for (size_t i = 0; i < policy->n_rulesets; i++) {
+		r = copy_ruleset(&policy->rulesets[i], &manifest->rulesets[i]);
+		if (r < 0)
+			return r;
+	}
+	manifest->n_interfaces = policy->n_interfaces;
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		const struct interface *from = &policy->interfaces[i];
+		struct manifest_interface *to = &manifest->interfaces[i];
+
+		memcpy(to->name, from->name, NAME_LEN);
+		memcpy(to->port, from->port, IFNAMSIZ);
+		to->ruleset = from->ruleset;
+		to->mode = from->mode;
+		to->required = from->required;
+		to->slots = calloc(policy->rulesets[from->ruleset].n_rules + 1,
+				   sizeof(*to->slots));
+		if (!to->slots)
+			return -ENOMEM;
+	}
+	*ret = TAKE_PTR(manifest);
+	return 0;
+}
+
+/* --- bytes ------------------------------------------------------------------------------- */
+
+struct header {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t size;     /* of the body */
+	uint64_t checksum; /* FNV-1a of the body */
+};
+
+/* One description of the layout serves both ways: encoding when `write`, else decoding. */
+struct stream {
+	bool write;
+	uint8_t *data; /* writing: grows; reading: the body */
+	size_t size, capacity, position;
+	int error; /* the first; nothing is done after it */
+};
+
+static uint64_t checksum(const uint8_t *data, size_t size)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ data[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+static void stream_bytes(struct stream *stream, void *bytes, size_t n)
+{
+	if (stream->error < 0)
+		return;
+	if (stream->write) {
+		stream->error = array_reserve((void **)&stream->data, &stream->capacity,
+					      stream->size + n, 1);
+		if (stream->error < 0)
+			return;
+		memcpy(stream->data + stream->size, bytes, n);
+		stream->size += n;
+		return;
+	}
+	if (n > stream->size - stream->position) {
+		stream->error = -EINVAL;
+		return;
+	}
+	memcpy(bytes, stream->data + stream->position, n);
+	stream->position += n;
+}
+
+#define STREAM(stream, value) stream_bytes(stream, &(value), sizeof(value))
+
+/* A fixed array of char that holds a NUL-terminated name. */
+static void stream_name(struct stream *stream, char *name, size_t size)
+{
+	stream_bytes(stream, name, size);
+	if (!stream->write && stream->error >= 0 && !memchr(name, '\0', size))
+		stream->error = -EINVAL;
+}
+
+static void stream_text(struct stream *stream, char **text)
+{
+	uint32_t n = stream->write ? strnlen(*text, MAX_TEXT) : 0;
+
+	STREAM(stream, n);
+	if (!stream->write && stream->error >= 0) {
+		if (n > MAX_TEXT || n > stream->size - stream->position) {
+			stream->error = -EINVAL;
+			return;
+		}
+		*text = calloc(1, n + 1);
+		if (!*text)
+			stream->error = -ENOMEM;
+	}
+	if (stream->error >= 0)
+		stream_bytes(stream, *text, n);
+}
+
+/* The number of elements, and, reading, room for them. Each takes at least a byte, so what is
+ * left bounds what a liar can make us allocate. */
+static void *stream_array(struct stream *stream, void *array, uint32_t *n, size_t size)
+{
+	STREAM(stream, *n);
+	if (stream->write || stream->error < 0)
+		return array;
+	if (*n > stream->size - stream->position) {
+		stream->error = -EINVAL;
+		*n = 0;
+		return NULL;
+	}
+	array = calloc(*n + 1, size);
+	if (!array) {
+		stream->error = -ENOMEM;
+		*n = 0;
+	}
+	return array;
+}
+
+static void stream_ruleset(struct stream *stream, struct manifest_ruleset *ruleset)
+{
+	stream_name(stream, ruleset->name, NAME_LEN);
+	ruleset->rules = stream_array(stream, ruleset->rules, &ruleset->n_rules,
+				      sizeof(*ruleset->rules));
+	for (uint32_t i = 0; stream->error >= 0 && i < ruleset->n_rules; i++) {
+		stream_name(stream, ruleset->rules[i].name, NAME_LEN);
+		stream_text(stream, &ruleset->rules[i].match);
+		stream_text(stream, &ruleset->rules[i].action);
+	}
+}
+
+static void stream_interface(struct stream *stream, const struct manifest *manifest,
+			     struct manifest_interface *interface)
+{
+	uint32_t n = stream->write ? manifest->rulesets[interface->ruleset].n_rules : 0;
+
+	stream_name(stream, interface->name, NAME_LEN);
+	stream_name(stream, interface->port, IFNAMSIZ);
+	STREAM(stream, interface->ruleset);
+	STREAM(stream, interface->mode);
+	STREAM(stream, interface->required);
+	STREAM(stream, interface->block);
+	interface->slots = stream_array(stream, interface->slots, &n, sizeof(uint32_t));
+	if (stream->error < 0)
+		return;
+	if (interface->ruleset >= manifest->n_rulesets ||
+	    manifest->rulesets[interface->ruleset].n_rules != n) {
+		stream->error = -EINVAL;
+		return;
+	}
+	stream_bytes(stream, interface->slots, n * sizeof(uint32_t));
+}
+
+static void stream_manifest(struct stream *stream, struct manifest *manifest)
+{
+	STREAM(stream, manifest->generation);
+	STREAM(stream, manifest->hash);
+	STREAM(stream, manifest->loaded_usec);
+	STREAM(stream, manifest->n_sets);
+	STREAM(stream, manifest->n_prefixes);
+	STREAM(stream, manifest->fail_closed);
+	manifest->rulesets = stream_array(stream, manifest->rulesets, &manifest->n_rulesets,
+					  sizeof(*manifest->rulesets));
+	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_rulesets; i++)
+		stream_ruleset(stream, &manifest->rulesets[i]);
+	manifest->interfaces = stream_array(stream, manifest->interfaces,
+					    &manifest->n_interfaces,
+					    sizeof(*manifest->interfaces));
+	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_interfaces; i++)
+		stream_interface(stream, manifest, &manifest->interfaces[i]);
+}
+
+int manifest_encode(const struct manifest *manifest, void **ret, size_t *ret_size)
+{
+	struct stream stream = { .write = true };
+	struct header header = { .magic = MAGIC, .abi = XDPGATE_ABI_VERSION };
+
+	STREAM(&stream, header); /* room for it */
+	stream_manifest(&stream, (struct manifest *)manifest); /* writing changes nothing */
+	if (stream.error < 0) {
+		free(stream.data);
+		return stream.error;
+	}
+	header.size = stream.size - sizeof(header);
+	header.checksum = checksum(stream.data + sizeof(header), header.size);
+	memcpy(stream.data, &header, sizeof(header));
+	*ret = stream.data;
+	*ret_size = stream.size;
+	return 0;
+}
+
+int manifest_decode(const void *data, size_t size, struct manifest **ret)
+{
+	_cleanup_(manifest_freep) struct manifest *manifest = calloc(1, sizeof(*manifest));
+	struct header header;
+	struct stream stream;
+
+	if (!manifest)
+		return -ENOMEM;
+	if (size < sizeof(header))
+		return -EINVAL;
+	memcpy(&header, data, sizeof(header));
+	if (header.magic != MAGIC)
+		return -EINVAL;
+	if (header.abi != XDPGATE_ABI_VERSION)
+		return -ESTALE;
+	stream = (struct stream){ .data = (uint8_t *)data + sizeof(header), .size = header.size };
+	if (header.size > size - sizeof(header) ||
+	    checksum(stream.data, stream.size) != header.checksum)
+		return -EINVAL;
+	stream_manifest(&stream, manifest);
+	if (stream.error < 0)
+		return stream.error;
+	*ret = TAKE_PTR(manifest);
+	return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "probe.h"
+
+#include <bpf/bpf.h>
+#include <linux/if_ether.h>
+#include <string.h>
+
+#include "counters.h"
+#include "kernel.h"
+#include "ruleset.h"
+#include "util.h"
+
+#define LOOPBACK_IFINDEX 1
+
+struct probe {
+	struct counters *counters; /* private */
+	struct ruleset_maps maps;  /* its own, unless borrowed */
+	int program_fd, traces_fd;
+};
+
+struct probe *probe_close(struct probe *probe)
+{
+	if (!probe)
+		return NULL;
+	close_fd(&probe->program_fd);
+	close_fd(&probe->traces_fd);
+	ruleset_maps_close(&probe->maps);
+	counters_close(probe->counters);
+	free(probe);
+	return NULL;
+}
+
+static void probe_closep(struct probe **probe)
+{
+	probe_close(*probe);
+}
+
+/* Private counters whose first slots are the interface's block and its rules, in order. */
+static int open_counters(struct probe *probe, uint32_t n_rules, struct diags *diags)
+{
+	struct counter_identity identity = { .interface = "probe" };
+	uint32_t slot;
+	int r;
+
+	r = counters_open(NULL, &probe->counters, diags);
+	if (r >= 0)
+		r = counters_assign(probe->counters, &identity, &slot, diags);
+	for (uint32_t i = 0; r >= 0 && i < n_rules; i++) {
+		snprintf(identity.rule, sizeof(identity.rule), "%u", i);
+		r = counters_assign(probe->counters, &identity, &slot, diags);
+		if (r >= 0 && slot != INTERFACE_BLOCK + i)
+			r = -EINVAL;
+	}
+	return r;
+}
+
+static int load_probe(struct probe *probe, const struct ruleset_maps *maps,
+		      const struct ruleset_config *settings, struct diags *diags)
+{
+	struct ruleset_config config = *settings;
+
+	config.interface_block = 0;
+	config.interface_slots = 0;
+	config.n_slots = maps->n_slots;
+	config.probe = 1;
+	return ruleset_load(maps, counters_pages_fd(probe->counters), &config, true,
+			    &probe->program_fd, &probe->traces_fd, diags);
+}
+
+static struct probe *probe_new(void)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+
+	if (probe) {
+		probe->program_fd = probe->traces_fd = -1;
+		probe->maps = RULESET_MAPS_NONE;
+	}
+	return probe;
+}
+
+int probe_open(const struct policy *policy, const struct tables *tables, size_t interface,
+	       bool redirects_exist, struct probe **ret, struct diags *diags)
+{
+	_cleanup_(probe_closep) struct probe *probe = probe_new();
+	size_t n_rules = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
+	_cleanup_free_ uint32_t *slots = calloc(n_rules + 1, sizeof(*slots));
+	int r;
+
+	if (!probe || !slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_rules; i++)
+		slots[i] = INTERFACE_BLOCK + i;
+	r = open_counters(probe, n_rules, diags);
+	if (r >= 0)
+		r = ruleset_maps_create(tables, slots, n_rules, policy->n_redirects, &probe->maps,
+					diags);
+	for (size_t i = 0; r >= 0 && redirects_exist && i < policy->n_redirects; i++)
+		r = ruleset_maps_set_redirect(&probe->maps, i, LOOPBACK_IFINDEX);
+	if (r >= 0)
+		r = load_probe(probe, &probe->maps, &tables->configs[interface], diags);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(probe);
+	return 0;
+}
+
+int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
+		    struct probe **ret, struct diags *diags)
+{
+	_cleanup_(probe_closep) struct probe *probe = probe_new();
+	int r;
+
+	if (!probe)
+		return -ENOMEM;
+	r = open_counters(probe, 0, diags);
+	if (r >= 0)
+		r = load_probe(probe, maps, config, diags);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(probe);
+	return 0;
+}
+
+int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
+	      uint8_t *out)
+{
+	static const struct trace empty = { .rule = TRACE_NO_RULE, .reason = REASON_NONE };
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = len,
+		    .data_out = out, .data_size_out = out ? len : 0, .repeat = 1);
+	uint32_t zero = 0;
+	int r;
+
+	if (len < ETH_HLEN)
+		return -EINVAL;
+	r = bpf_map_update_elem(probe->traces_fd, &zero, &empty, BPF_ANY);
+	if (r >= 0)
+		r = bpf_prog_test_run_opts(probe->program_fd, &options);
+	if (r >= 0)
+		r = bpf_map_lookup_elem(probe->traces_fd, &zero, &answer->trace);
+	if (r < 0)
+		return r;
+	answer->xdp_action = options.retval;
+	return 0;
+}
+
+int probe_counter(struct probe *probe, uint32_t slot, struct counter *ret)
+{
+	return counters_read(probe->counters, slot, ret);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ruleset.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "util.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "pass.skel.h"
+#include "ruleset.skel.h"
+#pragma GCC diagnostic pop
+
+#define BATCH 4096
+
+/* --- maps -------------------------------------------------------------------------------- */
+
+static int lpm_create(const char *name, size_t key_size, size_t n)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+
+	return bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, key_size, sizeof(uint32_t),
+			      n ? n : 1, &options);
+}
+
+/* Enter n elements of entry_size bytes, key first and the row right behind it. */
+static int lpm_fill(int fd, const void *entries, size_t n, size_t entry_size, size_t key_size)
+{
+	_cleanup_free_ uint8_t *keys = malloc(BATCH * key_size);
+	_cleanup_free_ uint32_t *rows = malloc(BATCH * sizeof(*rows));
+	const uint8_t *entry = entries;
+
+	if (!keys || !rows)
+		return -ENOMEM;
+	while (n) {
+		__u32 count = n < BATCH ? n : BATCH;
+		int r;
+
+		for (uint32_t i = 0; i < count; i++, entry += entry_size) {
+			memcpy(keys + i * key_size, entry, key_size);
+			memcpy(&rows[i], entry + key_size, sizeof(rows[i]));
+		}
+		n -= count;
+		r = bpf_map_update_batch(fd, keys, rows, &count, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+_Static_assert(offsetof(struct lpm_entry_v4, row) == sizeof(struct lpm_key_v4), "packed");
+_Static_assert(offsetof(struct lpm_entry_v6, row) == sizeof(struct lpm_key_v6), "packed");
+
+static int create_lpms(const struct tables *tables, struct ruleset_maps *maps)
+{
+	static const char *const names[N_ADDRESS_FIELDS][N_FAMILIES] = {
+		[ADDRESS_SRC] = { "xdpgate_src4", "xdpgate_src6" },
+		[ADDRESS_DST] = { "xdpgate_dst4", "xdpgate_dst6" },
+	};
+	int r;
+
+	for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
+		size_t n_v4 = tables->n_lpm_v4[field], n_v6 = tables->n_lpm_v6[field];
+
+		r = maps->lpm_v4[field] = lpm_create(names[field][FAMILY_V4],
+						     sizeof(struct lpm_key_v4), n_v4);
+		if (r >= 0)
+			r = lpm_fill(maps->lpm_v4[field], tables->lpm_v4[field], n_v4,
+				     sizeof(struct lpm_entry_v4), sizeof(struct lpm_key_v4));
+		if (r >= 0)
+			r = maps->lpm_v6[field] = lpm_create(names[field][FAMILY_V6],
+							     sizeof(struct lpm_key_v6), n_v6);
+		if (r >= 0)
+			r = lpm_fill(maps->lpm_v6[field], tables->lpm_v6[field], n_v6,
+				     sizeof(struct lpm_entry_v6), sizeof(struct lpm_key_v6));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
+			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags)
+{
+	_cleanup_(ruleset_maps_close) struct ruleset_maps maps = RULESET_MAPS_NONE;
+	const struct {
+		int *fd;
+		const char *name;
+		const void *data;
+		size_t size;
+	} plain[] = {
+		{ &maps.rows, "xdpgate_rows", tables->rows,
+		  (size_t)tables->n_rows * tables->row_words * sizeof(*tables->rows) },
+		{ &maps.scalars, "xdpgate_scalars", tables->scalars,
+		  tables->n_scalars * sizeof(*tables->scalars) },
+		{ &maps.actions, "xdpgate_actions", tables->actions,
+		  tables->n_actions * sizeof(*tables->actions) },
+		{ &maps.slots, "xdpgate_slotof", slots, n_slots * sizeof(*slots) },
+	};
+	int r;
+
+	kernel_forget();
+	maps.n_slots = n_slots;
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		*plain[i].fd = kernel_table_create(plain[i].name, plain[i].data, plain[i].size);
+		if (*plain[i].fd < 0)
+			return kernel_error(diags, *plain[i].fd,
+					    "cannot create the map %s of %zu bytes",
+					    plain[i].name, plain[i].size);
+	}
+	maps.redirects = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices", sizeof(uint32_t),
+					sizeof(uint32_t), n_redirects ? n_redirects : 1, NULL);
+	if (maps.redirects < 0)
+		return kernel_error(diags, maps.redirects,
+				    "cannot create the map of redirect targets");
+	r = create_lpms(tables, &maps);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot load the prefixes into the kernel");
+	*ret = maps;
+	maps = RULESET_MAPS_NONE;
+	return 0;
+}
+
+void ruleset_maps_close(struct ruleset_maps *maps)
+{
+	close_fd(&maps->rows);
+	close_fd(&maps->scalars);
+	close_fd(&maps->actions);
+	close_fd(&maps->slots);
+	close_fd(&maps->redirects);
+	for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
+		close_fd(&maps->lpm_v4[field]);
+		close_fd(&maps->lpm_v6[field]);
+	}
+}
+
+int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect, int ifindex)
+{
+	uint32_t target = ifindex;
+	int r;
+
+	if (target)
+		return bpf_map_update_elem(maps->redirects, &redirect, &target, BPF_ANY);
+	r = bpf_map_delete_elem(maps->redirects, &redirect);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* --- programs ---------------------------------------------------------------------------- */
+
+static void prepare_program(struct bpf_program *program, bool frags)
+{
+	/* A PROG_ARRAY refuses programs whose attach type or frags flag differ from the
+	 * entry's, and libbpf and libxdp have different defaults. */
+	bpf_program__set_expected_attach_type(program, 0);
+	bpf_program__set_flags(program, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+}
+
+static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
+		      int counter_pages_fd)
+{
+	const struct {
+		struct bpf_map *map;
+		int fd;
+	} reused[] = {
+		{ skeleton->maps.rows, maps->rows },
+		{ skeleton->maps.scalars, maps->scalars },
+		{ skeleton->maps.actions, maps->actions },
+		{ skeleton->maps.slots, maps->slots },
+		{ skeleton->maps.redirects, maps->redirects },
+		{ skeleton->maps.lpm_src_v4, maps->lpm_v4[ADDRESS_SRC] },
+		{ skeleton->maps.lpm_dst_v4, maps->lpm_v4[ADDRESS_DST] },
+		{ skeleton->maps.lpm_src_v6, maps->lpm_v6[ADDRESS_SRC] },
+		{ skeleton->maps.lpm_dst_v6, maps->lpm_v6[ADDRESS_DST] },
+		{ skeleton->maps.counter_pages, counter_pages_fd },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reused); i++) {
+		int r = bpf_map__reuse_fd(reused[i].map, reused[i].fd);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void ruleset_destroyp(struct ruleset_bpf **skeleton)
+{
+	ruleset_bpf__destroy(*skeleton);
+}
+
+static int dup_fd(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
+int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
+		 const struct ruleset_config *config, bool frags, int *ret_fd,
+		 int *ret_traces_fd, struct diags *diags)
+{
+	_cleanup_(ruleset_destroyp) struct ruleset_bpf *skeleton = NULL;
+	_cleanup_close_ int fd = -1;
+	int traces_fd = -1, r;
+
+	kernel_forget();
+	skeleton = ruleset_bpf__open();
+	if (!skeleton)
+		return kernel_error(diags, -errno, "cannot open the ruleset program");
+	/* Constant for the program, writable until it is loaded. */
+	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
+	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
+	r = reuse_maps(skeleton, maps, counter_pages_fd);
+	if (r >= 0)
+		r = ruleset_bpf__load(skeleton);
+	if (r < 0)
+		return kernel_error(diags, r, "the kernel refused the ruleset program");
+	fd = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_ruleset));
+	if (fd < 0)
+		return kernel_error(diags, fd, "cannot keep the ruleset program");
+	if (ret_traces_fd) {
+		traces_fd = dup_fd(bpf_map__fd(skeleton->maps.traces));
+		if (traces_fd < 0)
+			return kernel_error(diags, traces_fd, "cannot keep the trace");
+		*ret_traces_fd = traces_fd;
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int pass_load(bool frags, struct diags *diags)
+{
+	struct pass_bpf *skeleton;
+	int r;
+
+	kernel_forget();
+	skeleton = pass_bpf__open();
+	if (!skeleton)
+		return kernel_error(diags, -errno, "cannot open the pass program");
+	prepare_program(skeleton->progs.xdpgate_pass, frags);
+	r = pass_bpf__load(skeleton);
+	if (r >= 0)
+		r = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_pass));
+	pass_bpf__destroy(skeleton);
+	return r < 0 ? kernel_error(diags, r, "cannot load the pass program") : r;
+}

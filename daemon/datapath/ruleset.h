@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ruleset.h: tables in kernel maps, and instances of the ruleset program over them. One set
+ * of maps serves all interfaces of a generation, and its probes; what differs between the
+ * instances is frozen in each one's settings.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compile.h"
+#include "diag.h"
+
+/* fds, the owner's; what nothing refers to dies with them and the programs. */
+struct ruleset_maps {
+	int rows, scalars, actions, slots, redirects;
+	int lpm_v4[N_ADDRESS_FIELDS], lpm_v6[N_ADDRESS_FIELDS];
+	uint32_t n_slots;
+};
+
+#define RULESET_MAPS_NONE                                                             \
+	((struct ruleset_maps){ -1, -1, -1, -1, -1, { -1, -1 }, { -1, -1 }, 0 })
+
+/*
+ * Create and fill the maps. slots: the counter slot of each rule of each interface, in the
+ * order that configs[].interface_slots says. Redirect targets start out absent.
+ * On failure nothing is left and diags says which map and why.
+ */
+int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
+			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags);
+void ruleset_maps_close(struct ruleset_maps *maps); /* RULESET_MAPS_NONE is fine */
+
+/* Point a redirect at a device; ifindex 0: it is absent. */
+int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect, int ifindex);
+
+/*
+ * Load one instance; its fd is the caller's. ret_traces_fd, for probes, gets the map that the
+ * trace is written to (NULL: not wanted).
+ * frags: take multi-buffer packets; must be what the PROG_ARRAY's other programs say.
+ */
+int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
+		 const struct ruleset_config *config, bool frags, int *ret_fd,
+		 int *ret_traces_fd, struct diags *diags);
+
+/* The pass program. fd, the caller's, or negative errno. */
+int pass_load(bool frags, struct diags *diags);
