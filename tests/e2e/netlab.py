@@ -20,7 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build")).resolve()
 XDPGATED = BUILD / "daemon" / "xdpgated"
 XDPGATE = BUILD / "daemon" / "ctl" / "xdpgate"
 TRAFFIC = BUILD / "tests" / "traffic" / "xg-traffic"
@@ -325,6 +325,11 @@ class Lab(contextlib.ExitStack):
         traffic = Traffic(namespace, device, streams, options)
         self.callback(traffic.close)
         return traffic
+
+    @staticmethod
+    def write_capture(path, *streams):
+        """Write streams to a capture file; returns what is in it."""
+        return Sent(json.loads(run([TRAFFIC, "--write", path, *streams]).stdout))
 
     def receiver(self, namespace, device, **options):
         receiver = Receiver(namespace, device, **options)
