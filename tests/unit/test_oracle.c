@@ -260,7 +260,11 @@ static void test_ipv4_malformed(void **state)
 	p->data[14] = 0x65;
 	assert_reason(REASON_IPV4_TRUNCATED);
 	p->len = 34;
-	assert_reason(REASON_IPV4_VERSION);
+	for (uint8_t version = 0; version < 16; version++) {
+		p->data[14] = (uint8_t)(version << 4 | 5);
+		if (version != 4)
+			assert_reason(REASON_IPV4_VERSION);
+	}
 	p->data[14] = 0x60; /* version comes before header length */
 	assert_reason(REASON_IPV4_VERSION);
 	for (uint8_t ihl = 0; ihl < 5; ihl++) {
@@ -376,8 +380,11 @@ static void test_ipv6_malformed(void **state)
 	packet_end(p);
 	for (p->len = 14; p->len < 54; p->len++)
 		assert_reason(REASON_IPV6_TRUNCATED);
-	p->data[14] = 0x45;
-	assert_reason(REASON_IPV6_VERSION);
+	for (uint8_t version = 0; version < 16; version++) {
+		p->data[14] = (uint8_t)(version << 4);
+		if (version != 6)
+			assert_reason(REASON_IPV6_VERSION);
+	}
 	p->len = 53;
 	assert_reason(REASON_IPV6_TRUNCATED);
 	p->len = 54;
@@ -1024,6 +1031,13 @@ static void test_src_is_not_dst(void **state)
 	assert_true(judge_on(policy, 0).rule == ORACLE_NO_RULE);
 	ipv4_tcp();
 	assert_true(judge_on(policy, 0).rule == ORACLE_NO_RULE);
+	rule->address[ADDRESS_DST] = rule->address[ADDRESS_SRC];
+	memset(&rule->address[ADDRESS_SRC], 0, sizeof(rule->address[ADDRESS_SRC]));
+	rule->address[ADDRESS_DST].negated = true;
+	assert_true(judge_on(policy, 0).rule == ORACLE_NO_RULE);
+	packet_start(p); /* no address: not even with an ethertype to ask for */
+	build_scalar(rule, FIELD_ETHERTYPE, 0x88b5, 0x88b5);
+	assert_int_equal(judge_on(policy, 0).reason, REASON_NON_IP);
 	policy_free(policy);
 }
 
