@@ -22,6 +22,15 @@ struct options {
 	uint64_t first_policy; /* number of the first policy: to come back to a difference */
 };
 
+/* What the packets met, over all policies: a test that reaches nothing proves nothing. */
+struct coverage {
+	uint64_t packets, by_rule, counted;
+	uint64_t reasons[N_REASONS];
+	uint32_t highest_rule;
+};
+
+static struct coverage coverage;
+
 /* One interface of one policy under test, with what the oracle thinks was counted. */
 struct trial {
 	const struct policy *policy;
@@ -150,12 +159,20 @@ static void expect_count(struct trial *trial, uint32_t slot, size_t bytes)
 
 static void expect_counts(struct trial *trial, const struct oracle_answer *expected, size_t bytes)
 {
+	coverage.packets++;
+	coverage.by_rule += expected->rule != ORACLE_NO_RULE;
 	expect_count(trial, expected->verdict, bytes);
-	if (expected->reason != REASON_NONE)
+	if (expected->reason != REASON_NONE) {
+		coverage.reasons[expected->reason]++;
 		expect_count(trial, INTERFACE_BLOCK_REASONS + expected->reason, bytes);
+	}
 	for (size_t i = 0; i < trial->ruleset->n_rules; i++) {
-		if (trial->counted[i])
-			expect_count(trial, INTERFACE_BLOCK + (uint32_t)i, bytes);
+		if (!trial->counted[i])
+			continue;
+		coverage.counted++;
+		if (i > coverage.highest_rule)
+			coverage.highest_rule = (uint32_t)i;
+		expect_count(trial, INTERFACE_BLOCK + (uint32_t)i, bytes);
 	}
 }
 
@@ -272,6 +289,25 @@ static int check_policy(const struct options *options, uint64_t number)
 			       &rng, options->n_packets);
 }
 
+/* False if there were packets enough and still something was never met. */
+static bool report_coverage(void)
+{
+	bool complete = true;
+
+	printf("%llu packets, %llu decided by a rule, %llu matches of rules, highest rule %u\n",
+	       (unsigned long long)coverage.packets, (unsigned long long)coverage.by_rule,
+	       (unsigned long long)coverage.counted, coverage.highest_rule);
+	for (unsigned int i = 0; i < N_REASONS; i++) {
+		printf("%s%s %llu", i ? ", " : "", reason_name(i),
+		       (unsigned long long)coverage.reasons[i]);
+		/* BPF_PROG_TEST_RUN refuses frames below 14 bytes */
+		if (!coverage.reasons[i] && i != REASON_ETHERNET_TRUNCATED)
+			complete = false;
+	}
+	putchar('\n');
+	return complete || coverage.packets < 100000;
+}
+
 static bool parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -328,6 +364,10 @@ int main(int argc, char **argv)
 				(unsigned long long)options.n_packets);
 			return 1;
 		}
+	}
+	if (!report_coverage()) {
+		fputs("the packets did not reach every reason\n", stderr);
+		return 1;
 	}
 	puts("no difference");
 	return 0;
