@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What gate.h gives, as JSON. See answers.h. */
+#include <unistd.h>
+
+#include "answers.h"
+#include "bounds.h"
+#include "util.h"
+#include "wire.h"
+
+/* Appends what make() makes of each element; NULL when out of memory. */
+#define ARRAY_OF(items, n, make)                                                    \
+	({                                                                          \
+		json_t *_array = json_array();                                      \
+		for (size_t _i = 0; _array && _i < (n); _i++)                       \
+			if (json_array_append_new(_array, make(&(items)[_i])) < 0) { \
+				json_decref(_array);                                \
+				_array = NULL;                                      \
+			}                                                           \
+		_array;                                                             \
+	})
+
+static json_t *interface_status(const struct gate_interface_status *interface)
+{
+	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:i, s:b, s:b, s:I, s:I, s:o}", "name",
+			 wire_string(interface->name), "port", wire_string(interface->port),
+			 "policy", wire_string(interface->policy), "mode",
+			 interface->mode == ATTACH_GENERIC ? "generic" : "native", "required",
+			 interface->required, "state", interface_state_name(interface->state),
+			 "ifindex", interface->ifindex, "dispatcher", interface->dispatcher,
+			 "frags", interface->frags, "program_id",
+			 (json_int_t)interface->program_id, "jited_bytes",
+			 (json_int_t)interface->jited_bytes, "error",
+			 wire_string(interface->error));
+}
+
+json_t *answer_status(const struct gate_status *status)
+{
+	return json_pack(
+		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+		"version", XDPGATE_VERSION, "pid", (int)getpid(), "config",
+		wire_bounded(status->config_path, MESSAGE_TEXT_MAX_BYTES), "generation",
+		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
+		"ready", status->ready, "loaded_usec", wire_uint(status->loaded_usec),
+		"started_usec", wire_uint(status->started_usec), "reloads",
+		wire_uint(status->n_reloads), "failed_reloads",
+		wire_uint(status->n_failed_reloads), "last_reload_failed",
+		status->last_reload_failed, "last_reload_error",
+		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules),
+		"sets", wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes),
+		"interfaces",
+		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status));
+}
+
+static json_t *counter(const struct counter *value)
+{
+	return json_pack("{s:o, s:o}", "packets", wire_uint(value->packets), "bytes",
+			 wire_uint(value->bytes));
+}
+
+typedef const char *(*name_function)(unsigned int);
+
+static json_t *named_counters(const struct counter *counters, unsigned int n, name_function name)
+{
+	_cleanup_json_ json_t *object = json_object();
+
+	for (unsigned int i = 0; i < n; i++)
+		if (json_object_set_new(object, name(i), counter(&counters[i])) < 0)
+			return NULL;
+	return TAKE_PTR(object);
+}
+
+static json_t *interface_stats(const struct stats_interface *interface)
+{
+	return json_pack("{s:o, s:o, s:o}", "name", wire_string(interface->name), "verdicts",
+			 named_counters(interface->verdicts, N_VERDICTS, verdict_name), "reasons",
+			 named_counters(interface->reasons, N_REASONS, reason_name));
+}
+
+static json_t *rule_stats(const struct stats_rule *rule)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "policy", wire_string(rule->policy), "name",
+			 wire_string(rule->name), "interface", wire_string(rule->interface),
+			 "packets", wire_uint(rule->counter.packets), "bytes",
+			 wire_uint(rule->counter.bytes));
+}
+
+json_t *answer_stats(const struct stats *stats)
+{
+	return json_pack("{s:o, s:o, s:o}", "generation", wire_uint(stats->generation),
+			 "interfaces",
+			 ARRAY_OF(stats->interfaces, stats->n_interfaces, interface_stats),
+			 "rules", ARRAY_OF(stats->rules, stats->n_rules, rule_stats));
+}
+
+static json_t *rule(const struct gate_rule *item)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "policy", wire_string(item->policy), "name",
+			 wire_string(item->name), "match",
+			 wire_bounded(item->match, RULE_TEXT_MAX_BYTES), "action",
+			 wire_bounded(item->action, RULE_TEXT_MAX_BYTES));
+}
+
+json_t *answer_rules(const struct gate_rules *rules)
+{
+	return json_pack("{s:o, s:o}", "generation", wire_uint(rules->generation), "rules",
+			 ARRAY_OF(rules->items, rules->n, rule));
+}
+
+json_t *answer_diags(const struct diags *diags)
+{
+	return json_pack("{s:o, s:o}", "diagnostics", wire_diags(diags), "text",
+			 wire_diags_text(diags));
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bounds.h: what a client can make the daemon hold or wait for. docs/varlink.md and the
+ * interface description repeat those that a client sees.
+ */
+#pragma once
+
+#define MESSAGE_MAX_BYTES 65536U /* of a call, without its NUL */
+#define READ_BYTES 4096U         /* the input buffer grows in such steps */
+
+#define CLIENTS_MAX 64U
+#define CLIENTS_MAX_UNPRIVILEGED 48U /* so root always finds a place */
+#define CLIENTS_MAX_PER_UID 16U      /* not for root */
+
+/* A session gets its next answer only when less than this of the last ones is unsent… */
+#define OUTPUT_LOW_BYTES 65536U
+/* …and, unless privileged, only while all such sessions together hold less than this. */
+#define OUTPUT_UNPRIVILEGED_BYTES (16U << 20)
+
+#define USEC_PER_SEC 1000000ULL
+/* A call must be complete so soon after its first byte; a stranger must have asked. */
+#define INPUT_TIMEOUT_USEC (10 * USEC_PER_SEC)
+/* A client must have taken OUTPUT_PROGRESS_BYTES, or all there is, within this. */
+#define OUTPUT_TIMEOUT_USEC (10 * USEC_PER_SEC)
+#define OUTPUT_PROGRESS_BYTES 65536U
+/* Pause of accept() when the process or the system is out of fds or memory. */
+#define ACCEPT_PAUSE_USEC USEC_PER_SEC
+
+#define STREAM_INTERVAL_MIN_MSEC 100
+#define STREAM_INTERVAL_MAX_MSEC 3600000
+#define STREAM_INTERVAL_DEFAULT_MSEC 1000
+
+/* What the daemon says is bounded as well. common/diag.c bounds the number of diagnostics and
+ * their source lines. */
+#define MESSAGE_TEXT_MAX_BYTES 4096U
+#define RULE_TEXT_MAX_BYTES 4096U
+#define DIAGS_TEXT_MAX_BYTES (1U << 20)

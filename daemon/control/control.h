@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * control.h: the daemon's control socket. A Varlink service (https://varlink.org) on a UNIX
+ * stream socket, driven by sd-event, that turns calls into the functions of gate.h. Its
+ * interface is org.xdpgate.Gate.varlink beside this file.
+ *
+ * Everything is non-blocking and bounded: see bounds.h. All sources of the event loop have
+ * SD_EVENT_PRIORITY_NORMAL + 10, behind signals and network devices: a request that was sent
+ * after a SIGHUP is answered after that reload.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "diag.h"
+#include "gate.h"
+
+#define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+struct control;
+
+/* A request that changes something: told before it runs and after. For the log, sd_notify()
+ * and, after Detach, the end of the daemon; the answer is sent when the observer returned. */
+struct control_event {
+	const char *method;    /* "Reload", "Off", "On" or "Detach" */
+	const char *interface; /* Off, On: which, NULL for all */
+	uid_t uid;             /* of the client */
+	pid_t pid;
+	bool done;             /* false: about to run */
+	int result;            /* done: 0 or negative errno */
+	const struct diags *diags; /* done: what came up, warnings too */
+};
+
+typedef void (*control_observer)(const struct control_event *event, void *userdata);
+
+/*
+ * control_new() - listen and serve.
+ * @listen_fd: a listening socket from socket activation (taken over, on failure too), or -1:
+ *             then the socket is made at socket_path, mode 0660 and group xdpgate if that
+ *             group exists, else 0600; its folder is made (0755) if missing. A socket that
+ *             nobody serves any more is replaced, nothing else ever is.
+ * 0, or a negative errno with the reason in diags: -EADDRINUSE when somebody serves there.
+ */
+int control_new(sd_event *event, struct gate *gate, int listen_fd, const char *socket_path,
+		struct control **ret, struct diags *diags);
+
+void control_observe(struct control *control, control_observer observer, void *userdata);
+
+/* Hangs up on all clients and removes the socket if it is still the one made by
+ * control_new(). NULL is fine; returns NULL. */
+struct control *control_free(struct control *control);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line. Options may stand before and after the command; getopt_long() gets its
+ * table from that of help.c.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "paths.h"
+#include "util.h"
+
+#define MAX_OPTIONS 32
+
+bool interval_parse(const char *text, unsigned int *msec)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* written so that NaN is refused as well */
+	if (end == text || *end || !(seconds >= 0.1 && seconds <= 3600))
+		return false;
+	*msec = (unsigned int)(seconds * 1000 + 0.5);
+	return true;
+}
+
+static int set_option(struct options *options, const char *name, const char *value)
+{
+	if (strcmp(name, "socket") == 0) {
+		options->socket = value;
+	} else if (strcmp(name, "pin-dir") == 0) {
+		options->pin_dir = value;
+	} else if (strcmp(name, "interface") == 0) {
+		options->interface = value;
+	} else if (strcmp(name, "json") == 0) {
+		options->json = true;
+	} else if (strcmp(name, "no-color") == 0) {
+		options->no_color = true;
+	} else if (strcmp(name, "result") == 0) {
+		options->result = true;
+	} else if (strcmp(name, "watch") == 0) {
+		options->watch = true;
+		if (value && !interval_parse(value, &options->interval_msec)) {
+			fprintf(stderr, "xdpgate: --watch=%s: SECONDS is a number from 0.1 to 3600\n",
+				value);
+			return EXIT_USAGE;
+		}
+	}
+	return EXIT_OK;
+}
+
+static void make_long_options(struct option *table)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		const char *argument = option_table[i].argument;
+
+		table[i] = (struct option){
+			.name = option_table[i].name,
+			.has_arg = !argument ? no_argument :
+				   argument[0] == '[' ? optional_argument : required_argument,
+			.val = 256 + (int)i,
+		};
+	}
+}
+
+/* Does the command know all own options that were given? */
+static int check_own(const struct command *command, const bool *given)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		if (!given[i] || !option_table[i].own || (option_table[i].own & command->own_options))
+			continue;
+		fprintf(stderr,
+			"xdpgate: '%s' has no option --%s; see 'xdpgate help %s'\n",
+			command->name, option_table[i].name, command->name);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
+
+static void defaults(struct options *options)
+{
+	const char *socket = getenv("XDPGATE_SOCKET");
+
+	*options = (struct options){
+		.socket = socket && *socket ? socket : DEFAULT_SOCKET,
+		.pin_dir = DEFAULT_PIN_DIR,
+		.interval_msec = 1000,
+	};
+}
+
+int arguments_parse(int argc, char **argv, struct options *options, char **words, int *n_words)
+{
+	struct option table[MAX_OPTIONS] = {};
+	bool given[MAX_OPTIONS] = {};
+	bool help = false;
+	const struct command *command;
+	int c;
+
+	defaults(options);
+	make_long_options(table);
+	while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		const char *name = c >= 256 ? option_table[c - 256].name : "";
+
+		if (c == '?') {
+			fprintf(stderr, "See 'xdpgate --help'.\n");
+			return EXIT_USAGE;
+		}
+		if (strcmp(name, "version") == 0) {
+			printf("xdpgate %s\n", XDPGATE_VERSION);
+			return -1;
+		}
+		if (c == 'h' || strcmp(name, "help") == 0)
+			help = true;
+		else
+			given[c - 256] = true;
+		if (set_option(options, name, optarg) != EXIT_OK)
+			return EXIT_USAGE;
+	}
+	*n_words = 0;
+	while (optind < argc)
+		words[(*n_words)++] = argv[optind++];
+	command = *n_words ? command_find(words[0]) : NULL;
+	if (help) {
+		if (command)
+			help_print_command(command);
+		else
+			help_print();
+		return -1;
+	}
+	return command ? check_own(command, given) : EXIT_OK;
+}
+
+_Static_assert(MAX_OPTIONS > 16, "room for option_table and its end");

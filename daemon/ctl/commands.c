@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The table of commands: dispatch, --help and (checked by a test) completion come from it. */
+#include <string.h>
+
+#include "ctl.h"
+#include "util.h"
+
+const struct command commands[] = {
+	{ "status", "", "show the daemon and its interfaces", 0, 0, 0, run_status },
+	{ "stats", "", "show counters by interface and by rule", 0, 1, OWN_WATCH | OWN_INTERFACE,
+	  run_stats },
+	{ "rules", "", "show the rules in force, in order", 0, 0, 0, run_rules },
+	{ "reload", "", "put the policy file in force, or keep the old policy and say why", 0, 0,
+	  OWN_RESULT, run_reload },
+	{ "check", "FILE", "check a policy file here, without the daemon", 1, 1, 0, run_check },
+	{ "off", "[IFACE]", "let all packets pass (of one interface) until 'on'", 0, 1,
+	  OWN_PIN_DIR, run_off },
+	{ "on", "[IFACE]", "filter again", 0, 1, OWN_PIN_DIR, run_on },
+	{ "detach", "", "detach from all interfaces and remove all state", 0, 0, OWN_PIN_DIR,
+	  run_detach },
+	{ "help", "[COMMAND]", "explain xdpgate, or a command", 0, 1, 0, run_help },
+};
+const size_t n_commands = ARRAY_SIZE(commands);
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}

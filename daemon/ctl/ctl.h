@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ctl.h: what the parts of the xdpgate command share: its options, its table of commands,
+ * its exit status.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
+#define EXIT_CODES(X)                                                                  \
+	X(EXIT_OK, 0, "done; warnings are possible")                                   \
+	X(EXIT_FAILED, 1, "the request failed: a bad policy, an unknown interface, ...") \
+	X(EXIT_USAGE, 2, "wrong use of this command")                                  \
+	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                             \
+	X(EXIT_DENIED, 4, "not permitted")
+
+enum exit_code {
+#define X(id, number, text) id = number,
+	EXIT_CODES(X)
+#undef X
+};
+
+struct options {
+	const char *socket;
+	const char *pin_dir;
+	const char *interface; /* stats: only this one; NULL: all */
+	bool json;
+	bool no_color;
+	bool watch;
+	unsigned int interval_msec; /* of --watch */
+	bool result;                /* reload: do not reload, tell how the last one went */
+};
+
+/* Options that only some commands know; the others are for all. */
+enum own_option { OWN_PIN_DIR = 1, OWN_WATCH = 2, OWN_INTERFACE = 4, OWN_RESULT = 8 };
+
+struct command {
+	const char *name;
+	const char *arguments; /* as usage shows them, "" for none */
+	const char *help;      /* one line */
+	int min_arguments, max_arguments;
+	unsigned int own_options; /* of enum own_option */
+	/* Returns an enum exit_code, having said what there is to say. */
+	int (*run)(const struct options *options, int n, char **arguments);
+};
+
+extern const struct command commands[];
+extern const size_t n_commands;
+const struct command *command_find(const char *name);
+
+/* arguments.c: fills *options in (defaults, environment, command line) and moves the other
+ * words to words[0 .. *n_words). EXIT_OK, or another code after it has said why; or -1 when
+ * --help or --version was asked for and answered. */
+int arguments_parse(int argc, char **argv, struct options *options, char **words, int *n_words);
+/* SECONDS of --watch. False: not a number from 0.1 to 3600. */
+bool interval_parse(const char *text, unsigned int *msec);
+
+/* help.c */
+void help_print(void);
+void help_print_command(const struct command *command);
+struct option_help {
+	const char *name, *argument, *help;
+	unsigned int own; /* enum own_option, 0: for all commands */
+};
+extern const struct option_help option_table[];
+extern const size_t n_options;
+
+/* The commands. */
+int run_status(const struct options *options, int n, char **arguments);
+int run_stats(const struct options *options, int n, char **arguments);
+int run_rules(const struct options *options, int n, char **arguments);
+int run_reload(const struct options *options, int n, char **arguments);
+int run_check(const struct options *options, int n, char **arguments);
+int run_off(const struct options *options, int n, char **arguments);
+int run_on(const struct options *options, int n, char **arguments);
+int run_detach(const struct options *options, int n, char **arguments);
+int run_help(const struct options *options, int n, char **arguments);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* --help and help COMMAND, out of the tables of commands, options and exit codes. */
+#include <stdio.h>
+
+#include "ctl.h"
+#include "paths.h"
+#include "util.h"
+
+const struct option_help option_table[] = {
+	{ "socket", "PATH", "control socket (" DEFAULT_SOCKET "; XDPGATE_SOCKET)", 0 },
+	{ "json", NULL, "answer in JSON, for scripts", 0 },
+	{ "no-color", NULL, "no colours (likewise: NO_COLOR set, or not a terminal)", 0 },
+	{ "help", NULL, "show this", 0 },
+	{ "version", NULL, "show the version", 0 },
+	{ "watch", "[=SECONDS]", "show again and again, with rates, until Ctrl-C (every second)",
+	  OWN_WATCH },
+	{ "interface", "NAME", "only this interface", OWN_INTERFACE },
+	{ "result", NULL, "do not reload: tell how the last reload went (for systemd)",
+	  OWN_RESULT },
+	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
+};
+const size_t n_options = ARRAY_SIZE(option_table);
+
+static void print_option(const struct option_help *option)
+{
+	char left[64];
+	const char *argument = option->argument ? option->argument : "";
+
+	snprintf(left, sizeof(left), "--%s%s%s", option->name,
+		 argument[0] && argument[0] != '[' ? " " : "", argument);
+	printf("  %-20s %s\n", left, option->help);
+}
+
+static void print_command(const struct command *command)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%s%s%s", command->name, command->arguments[0] ? " " : "",
+		 command->arguments);
+	printf("  %-20s %s\n", left, command->help);
+	for (size_t i = 0; i < n_options; i++)
+		if (option_table[i].own & command->own_options) {
+			printf("  ");
+			print_option(&option_table[i]);
+		}
+}
+
+void help_print(void)
+{
+	printf("xdpgate: ask xdpgated, the XDP packet gate, and tell it what to do.\n\n"
+	       "Usage: xdpgate [OPTION]... COMMAND [ARGUMENT]\n\nCommands and their options:\n");
+	for (size_t i = 0; i < n_commands; i++)
+		print_command(&commands[i]);
+	printf("\nOptions:\n");
+	for (size_t i = 0; i < n_options; i++)
+		if (!option_table[i].own)
+			print_option(&option_table[i]);
+	printf("\nExit status:\n");
+#define X(id, number, text) printf("  %d  %s\n", number, text);
+	EXIT_CODES(X)
+#undef X
+	printf("\nMore: man xdpgate, man xdpgate.yaml\n");
+}
+
+void help_print_command(const struct command *command)
+{
+	printf("Usage: xdpgate [OPTION]... %s%s%s\n\n%s\n", command->name,
+	       command->arguments[0] ? " " : "", command->arguments, command->help);
+	if (command->own_options)
+		printf("\nOptions:\n");
+	for (size_t i = 0; i < n_options; i++)
+		if (option_table[i].own & command->own_options)
+			print_option(&option_table[i]);
+	printf("\nOptions of all commands: xdpgate --help\n");
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* xdpgate check and xdpgate reload: is the policy right, and put it in force. */
+#include <string.h>
+
+#include "compile.h"
+#include "config.h"
+#include "policy.h"
+#include "request.h"
+#include "text.h"
+#include "util.h"
+#include "wire.h"
+
+/* As wants_color(), for diagnostics. */
+static bool wants_color_on_stderr(const struct options *options)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !options->no_color && !(no_color && *no_color) && isatty(STDERR_FILENO) &&
+	       term && strcmp(term, "dumb") != 0;
+}
+
+/* Does what the daemon would do, up to the kernel. *policy is set if it could be read. */
+static int load_and_compile(const char *path, struct policy **policy, struct diags *diags)
+{
+	struct tables *tables = NULL;
+	int r;
+
+	r = policy_load(path, policy, diags);
+	if (r < 0)
+		return r;
+	r = tables_compile(*policy, &tables, diags);
+	tables_free(tables);
+	return r;
+}
+
+static void print_contents(const char *path, const struct policy *policy)
+{
+	size_t n_rules = 0, n_prefixes = 0;
+
+	for (size_t i = 0; i < policy->n_rulesets; i++)
+		n_rules += policy->rulesets[i].n_rules;
+	for (size_t i = 0; i < policy->n_sets; i++)
+		n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
+	text_printf(stdout, "%s: ok: ", path);
+	printf("%zu interface%s, %zu rule%s, %zu prefix%s\n", policy->n_interfaces,
+	       policy->n_interfaces == 1 ? "" : "s", n_rules, n_rules == 1 ? "" : "s", n_prefixes,
+	       n_prefixes == 1 ? "" : "es");
+}
+
+static void print_check_json(const char *path, const struct diags *diags)
+{
+	_cleanup_json_ json_t *answer =
+		json_pack("{s:o, s:b, s:I, s:I, s:o}", "file", wire_string(path), "ok",
+			  diags->n_errors == 0, "errors", (json_int_t)diags->n_errors, "warnings",
+			  (json_int_t)diags->n_warnings, "diagnostics", wire_diags(diags));
+
+	if (answer)
+		print_json(answer);
+}
+
+int run_check(const struct options *options, int n, char **arguments)
+{
+	const char *path = arguments[0];
+	struct policy *policy = NULL;
+	struct diags diags = {};
+	int r;
+
+	r = load_and_compile(path, &policy, &diags);
+	if (r < 0 && diags.n_errors == 0)
+		diag_error(&diags, &(struct diag_place){ .file = path }, "cannot be checked: %s",
+			   strerror(-r));
+	if (options->json)
+		print_check_json(path, &diags);
+	else
+		diags_print(&diags, stderr, wants_color_on_stderr(options));
+	if (diags.n_errors == 0 && !options->json)
+		print_contents(path, policy);
+	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
+	policy_free(policy);
+	diags_free(&diags);
+	return r;
+}
+
+/* How the last reload went: systemd's ExecReload= sends SIGHUP, then asks this. */
+static int report_last(const struct options *options)
+{
+	_cleanup_(reply_free) struct reply reply = {};
+	const char *error;
+	int r;
+
+	r = request(options, "Status", NULL, TIMEOUT_RELOAD_MSEC, &reply);
+	if (r != EXIT_OK)
+		return r;
+	if (options->json)
+		print_json(reply.parameters);
+	if (!json_is_true(json_object_get(reply.parameters, "last_reload_failed"))) {
+		if (!options->json)
+			printf("generation %lld is in force\n",
+			       (long long)json_integer_value(
+				       json_object_get(reply.parameters, "generation")));
+		return EXIT_OK;
+	}
+	error = json_string_value(json_object_get(reply.parameters, "last_reload_error"));
+	text_print_lines(stderr, error ? error : "error: unknown");
+	fprintf(stderr, "xdpgate: the last reload failed; the old policy stays\n");
+	return EXIT_FAILED;
+}
+
+int run_reload(const struct options *options, int n, char **arguments)
+{
+	_cleanup_(reply_free) struct reply reply = {};
+	const char *text;
+	int r;
+
+	if (options->result)
+		return report_last(options);
+	r = request(options, "Reload", NULL, TIMEOUT_RELOAD_MSEC, &reply);
+	if (r != EXIT_OK)
+		return r;
+	if (options->json) {
+		print_json(reply.parameters);
+		return EXIT_OK;
+	}
+	text = json_string_value(json_object_get(reply.parameters, "text"));
+	if (text && *text)
+		text_print_lines(stderr, text);
+	printf("generation %lld is in force\n",
+	       (long long)json_integer_value(json_object_get(reply.parameters, "generation")));
+	return EXIT_OK;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* xdpgate status, xdpgate rules: what the daemon is and does. */
+#include <string.h>
+#include <time.h>
+
+#include "request.h"
+#include "text.h"
+#include "util.h"
+
+static const char *string_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static bool bool_of(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+/* "2025-11-23 08:46:12 (3 minutes ago)" */
+static void format_time(long long usec, char *text, size_t size)
+{
+	time_t then = usec / 1000000, now = time(NULL);
+	long long ago = now - then;
+	struct tm tm;
+	char stamp[32];
+
+	if (usec <= 0 || !localtime_r(&then, &tm)) {
+		snprintf(text, size, "never");
+		return;
+	}
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+	if (ago < 120)
+		snprintf(text, size, "%s (%lld s ago)", stamp, ago < 0 ? 0 : ago);
+	else if (ago < 7200)
+		snprintf(text, size, "%s (%lld min ago)", stamp, ago / 60);
+	else if (ago < 172800)
+		snprintf(text, size, "%s (%lld h ago)", stamp, ago / 3600);
+	else
+		snprintf(text, size, "%s (%lld days ago)", stamp, ago / 86400);
+}
+
+static enum paint state_paint(const char *state)
+{
+	if (strcmp(state, "filtering") == 0)
+		return PAINT_GOOD;
+	if (strcmp(state, "failed") == 0)
+		return PAINT_BAD;
+	return strcmp(state, "off") == 0 ? PAINT_WARN : PAINT_DIM;
+}
+
+/* What else there is to say about an interface, in a few words. */
+static void notes_of(const json_t *interface, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s", bool_of(interface, "required") ? "required " : "",
+		 bool_of(interface, "frags") ? "frags " : "",
+		 bool_of(interface, "dispatcher") ? "dispatcher " : "");
+	if (text[0])
+		text[strlen(text) - 1] = '\0';
+}
+
+static void print_interfaces(const json_t *interfaces, bool color)
+{
+	static const char *const titles[] = { "INTERFACE", "PORT",     "POLICY", "STATE",
+					      "MODE",	   ">PROGRAM", ">BYTES", "NOTES" };
+	_cleanup_(table_free) struct table table = { .titles = titles,
+						     .n_columns = ARRAY_SIZE(titles) };
+	const json_t *item;
+	char notes[64];
+	size_t i;
+
+	json_array_foreach(interfaces, i, item) {
+		const char *state = string_of(item, "state");
+
+		table_text(&table, string_of(item, "name"), PAINT_NONE);
+		table_text(&table, string_of(item, "port"), PAINT_NONE);
+		table_text(&table, string_of(item, "policy"), PAINT_NONE);
+		table_text(&table, state, state_paint(state));
+		table_text(&table, string_of(item, "mode"), PAINT_NONE);
+		table_number(&table, number_of(item, "program_id"));
+		table_number(&table, number_of(item, "jited_bytes"));
+		notes_of(item, notes, sizeof(notes));
+		table_text(&table, notes, PAINT_DIM);
+	}
+	putchar('\n');
+	table_print(&table, stdout, color);
+	json_array_foreach(interfaces, i, item) {
+		if (!json_is_string(json_object_get(item, "error")))
+			continue;
+		text_printf(stdout, "\n%s: ", string_of(item, "name"));
+		text_print_lines(stdout, string_of(item, "error"));
+	}
+}
+
+static void print_status(const json_t *status, bool color)
+{
+	bool ready = bool_of(status, "ready"), failed = bool_of(status, "last_reload_failed");
+	char loaded[64], started[64];
+
+	format_time(number_of(status, "loaded_usec"), loaded, sizeof(loaded));
+	format_time(number_of(status, "started_usec"), started, sizeof(started));
+	text_printf(stdout, "Daemon      xdpgated %s", string_of(status, "version"));
+	printf(", process %lld, started %s\n", number_of(status, "pid"), started);
+	text_printf(stdout, "Policy      %s", string_of(status, "config"));
+	text_printf(stdout, "  sha256 %.16s\n", string_of(status, "policy_hash"));
+	printf("Generation  %lld, in force since %s\n", number_of(status, "generation"), loaded);
+	printf("Contents    %lld rules, %lld sets, %lld prefixes\n", number_of(status, "rules"),
+	       number_of(status, "sets"), number_of(status, "prefixes"));
+	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),
+	       ready ? "yes" : "no: a required interface does not filter",
+	       paint_end(PAINT_BAD, color));
+	printf("Reloads     %lld, of which %lld failed\n", number_of(status, "reloads"),
+	       number_of(status, "failed_reloads"));
+	if (failed)
+		printf("%sThe last reload failed; the policy in force is an older one:%s\n",
+		       paint_start(PAINT_BAD, color), paint_end(PAINT_BAD, color));
+	if (failed)
+		text_print_lines(stdout, string_of(status, "last_reload_error"));
+	print_interfaces(json_object_get(status, "interfaces"), color);
+}
+
+int run_status(const struct options *options, int n, char **arguments)
+{
+	_cleanup_(reply_free) struct reply reply = {};
+	int r = request(options, "Status", NULL, TIMEOUT_MSEC, &reply);
+
+	if (r != EXIT_OK)
+		return r;
+	if (options->json)
+		print_json(reply.parameters);
+	else
+		print_status(reply.parameters, wants_color(options));
+	return EXIT_OK;
+}
+
+static void print_rules(const json_t *rules, bool color)
+{
+	static const char *const titles[] = { ">#", "POLICY", "RULE", "ACTION", "MATCH" };
+	_cleanup_(table_free) struct table table = { .titles = titles,
+						     .n_columns = ARRAY_SIZE(titles) };
+	const char *previous = "";
+	const json_t *item;
+	long long number = 0;
+	size_t i;
+
+	json_array_foreach(rules, i, item) {
+		const char *policy = string_of(item, "policy");
+
+		/* each policy is judged by itself, so each counts from 1 */
+		number = strcmp(policy, previous) == 0 ? number + 1 : 1;
+		previous = policy;
+		table_number(&table, number);
+		table_text(&table, policy, PAINT_NONE);
+		table_text(&table, string_of(item, "name"), PAINT_NONE);
+		table_text(&table, string_of(item, "action"), PAINT_NONE);
+		table_text(&table, string_of(item, "match"), PAINT_NONE);
+	}
+	table_print(&table, stdout, color);
+}
+
+int run_rules(const struct options *options, int n, char **arguments)
+{
+	_cleanup_(reply_free) struct reply reply = {};
+	int r = request(options, "Rules", NULL, TIMEOUT_MSEC, &reply);
+
+	if (r != EXIT_OK)
+		return r;
+	if (options->json)
+		print_json(reply.parameters);
+	else
+		print_rules(json_object_get(reply.parameters, "rules"), wants_color(options));
+	return EXIT_OK;
+}
