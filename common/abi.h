@@ -17,7 +17,8 @@
 #define XDPGATE_ABI_VERSION 1
 
 /* --- fields ------------------------------------------------------------------------------
- * A scalar field maps a small integer to a row of rule bits by one direct array.
+ * A scalar field maps a small integer to a row of rule bits by one direct array, whose element
+ * 0 is for packets that lack the field and element 1 + value for those that have it.
  * X(identifier, name in the policy language, number of values)
  *   proto      protocol number; IPv6: the last next-header value that could be read
  *   icmp       family (0: ICMP, 1: ICMPv6) << 16 | type << 8 | code
@@ -125,7 +126,6 @@ struct ruleset_config {
 	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* no prefix holds the address */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
 	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */
-	__u32 scalar_absent_row[N_SCALAR_FIELDS];
 	__u8 fate_malformed;   /* enum verdict */
 	__u8 fate_fragments;   /* enum verdict; VERDICT_NONE: match them like other packets */
 	__u8 fate_extension;   /* likewise, for unknown extension headers */
@@ -139,7 +139,7 @@ _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct lpm_key_v4) == 8, "ABI");
 _Static_assert(sizeof(struct lpm_key_v6) == 20, "ABI");
 _Static_assert(sizeof(struct rule_action) == 4, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 13 * 4 + 6 * 4 + 22 * 4 + 8, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 13 * 4 + 6 * 4 + 11 * 4 + 8, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -48,24 +48,27 @@ static __always_inline void trace_match(__u32 bit)
 		trace->matched[bit / 64] |= 1ULL << bit % 64;
 }
 
-/* The rule (counted from the policy's first) matched: count it, and decide if it does. */
-static __always_inline void act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes)
+/* The rule (counted from the policy's first) matched: count it, and decide if it does. Judged
+ * once by the verifier, like parse(). */
+__noinline int act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes)
 {
 	__u32 bit = config.first_word * ROW_WORD_BITS + rule;
 	__u32 slot_index = config.interface_slots + rule;
 	const struct rule_action *action = table(&actions);
 	const __u32 *slot = table(&slots);
 
-	if (!action || !slot || bit >= config.n_actions || slot_index >= config.n_slots)
-		return;
+	if (!judgement || !action || !slot || bit >= config.n_actions ||
+	    slot_index >= config.n_slots)
+		return -1;
 	count(slot[slot_index], bytes);
 	trace_match(bit);
 	if (action[bit].verdict == VERDICT_NONE)
-		return;
+		return 0;
 	judgement->verdict = action[bit].verdict;
 	judgement->reason = REASON_NONE;
 	judgement->rule = bit;
 	judgement->redirect = action[bit].redirect;
+	return 0;
 }
 
 static __always_inline void act_trace(const struct judgement *judgement)

@@ -53,20 +53,19 @@ static __always_inline __u32 row_start(__u32 row)
 static __always_inline __u32 scalar_row(const struct packet *packet, const __u16 *elements,
 					enum scalar_field field)
 {
-	__u32 index;
+	__u32 index = config.scalar_offset[field] + packet->scalar[field];
 
-	if (!(packet->present & 1U << field))
-		return config.scalar_absent_row[field];
-	index = config.scalar_offset[field] + packet->scalar[field];
 	if (index >= config.n_scalars)
-		return config.scalar_absent_row[field];
+		index = config.scalar_offset[field]; /* as if absent; no packet gets here */
 	return elements[index];
 }
 
-/* -1 if the tables cannot be read, which no map of this program allows. */
-static __always_inline int classify_begin(const struct packet *packet,
-					  struct classification *state)
+/* Look all fields up. -1 if the tables cannot be read, which no map of this program allows.
+ * Judged once by the verifier, like parse(). */
+__noinline int classify_begin(struct packet *packet, struct classification *state)
 {
+	if (!packet || !state)
+		return -1;
 	state->bits = 0;
 	state->word = 0;
 	if (lpm_used(ADDRESS_SRC))
@@ -90,17 +89,18 @@ static __always_inline int classify_begin(const struct packet *packet,
 static __always_inline __u64 row_word(const __u64 *words, __u32 index)
 {
 	if (index >= config.n_row_words)
-		return 0;
+		index = 0; /* no packet gets here; a value instead of a way out spares the
+			    * verifier a second path for each field */
 	return words[index];
 }
 
-/* The matches among the rules of one word. */
-static __always_inline __u64 classify_word(const struct classification *state, __u32 word)
+/* The matches among the rules of one word. Judged once by the verifier, like parse(). */
+__noinline __u64 classify_word(struct classification *state, __u32 word)
 {
 	const __u64 *words = table(&rows);
 	__u64 bits;
 
-	if (!words)
+	if (!words || !state)
 		return 0;
 	bits = row_word(words, row_start(config.interface_row) + word);
 	if (lpm_used(ADDRESS_SRC))

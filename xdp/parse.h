@@ -53,17 +53,17 @@ struct cursor {
 	__u32 end;
 	__u32 proto;           /* of the upper header */
 	__u32 fragment_offset; /* bytes */
-	bool upper;            /* an upper header follows */
+	__u32 upper;           /* bool: an upper header follows */
 };
 
-static __always_inline enum reason parse_ethernet(struct packet *packet, struct cursor *cursor,
-						  __u32 *ethertype)
+static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct packet *packet,
+						  struct cursor *cursor, __u32 *ethertype)
 {
 	__be16 type;
 
 	if (packet->len < ETHERNET_HEADER)
 		return REASON_ETHERNET_TRUNCATED;
-	if (packet_read(packet, ETHERNET_HEADER - sizeof(type), &type, sizeof(type)))
+	if (packet_read(ctx, ETHERNET_HEADER - sizeof(type), &type, sizeof(type)))
 		return REASON_ETHERNET_TRUNCATED;
 	cursor->offset = ETHERNET_HEADER;
 
@@ -80,7 +80,7 @@ static __always_inline enum reason parse_ethernet(struct packet *packet, struct 
 		if (tag == MAX_VLAN_TAGS)
 			return REASON_VLAN_TOO_DEEP;
 		if (packet->len < cursor->offset + VLAN_HEADER ||
-		    packet_read(packet, cursor->offset, &vlan, sizeof(vlan)))
+		    packet_read(ctx, cursor->offset, &vlan, sizeof(vlan)))
 			return REASON_VLAN_TRUNCATED;
 		vid = bpf_ntohs(vlan.tci) & VLAN_VID_MASK;
 		if (tag == 0 && vid)
@@ -106,7 +106,7 @@ static __always_inline enum reason parse_later_fragment(const struct cursor *cur
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_ipv4(struct packet *packet, struct cursor *cursor)
+static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
 {
 	struct {
 		__u8 version_ihl;
@@ -123,7 +123,7 @@ static __always_inline enum reason parse_ipv4(struct packet *packet, struct curs
 	__u32 left = packet->len - cursor->offset;
 	__u32 header, total, fragment, kind;
 
-	if (left < IPV4_HEADER || packet_read(packet, cursor->offset, &ip, sizeof(ip)))
+	if (left < IPV4_HEADER || packet_read(ctx, cursor->offset, &ip, sizeof(ip)))
 		return REASON_IPV4_TRUNCATED;
 	if (ip.version_ihl >> 4 != 4)
 		return REASON_IPV4_VERSION;
@@ -174,12 +174,18 @@ static __always_inline bool extension_unknown(__u32 proto)
 	       proto == PROTO_EXPERIMENT_1 || proto == PROTO_EXPERIMENT_2;
 }
 
-/* Walk the chain of extension headers; cursor->proto is the next-header value to look at.
- * Sets FIELD_PROTO, unless the protocol is in another fragment, and FIELD_FRAGMENT. */
-static __always_inline enum reason parse_ipv6_chain(struct packet *packet, struct cursor *cursor)
+/*
+ * Walk the chain of extension headers; cursor->proto is the next-header value to look at.
+ * Sets FIELD_PROTO, unless the protocol is in another fragment, and FIELD_FRAGMENT.
+ * Like parse(), judged once by the verifier, not once for each way to get here.
+ */
+__noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
 {
 	__u32 kind = FRAGMENT_NONE;
 	bool fragment_seen = false;
+
+	if (!packet || !cursor)
+		return REASON_IPV6_TRUNCATED;
 
 	for (int i = 0; extension_known(cursor->proto); i++) {
 		struct {
@@ -193,7 +199,7 @@ static __always_inline enum reason parse_ipv6_chain(struct packet *packet, struc
 		if (i == MAX_IPV6_EXTENSIONS)
 			return REASON_IPV6_EXTENSION_CHAIN;
 		if (cursor->end - cursor->offset < EXTENSION_HEADER ||
-		    packet_read(packet, cursor->offset, &extension, sizeof(extension)))
+		    packet_read(ctx, cursor->offset, &extension, sizeof(extension)))
 			return REASON_IPV6_EXTENSION_TRUNCATED;
 
 		if (cursor->proto == PROTO_FRAGMENT)
@@ -238,7 +244,7 @@ static __always_inline enum reason parse_ipv6_chain(struct packet *packet, struc
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_ipv6(struct packet *packet, struct cursor *cursor)
+static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
 {
 	struct {
 		__be32 version_class_flow;
@@ -251,7 +257,7 @@ static __always_inline enum reason parse_ipv6(struct packet *packet, struct curs
 	__u32 left = packet->len - cursor->offset;
 	__u32 version_class_flow, total;
 
-	if (left < IPV6_HEADER || packet_read(packet, cursor->offset, &ip, sizeof(ip)))
+	if (left < IPV6_HEADER || packet_read(ctx, cursor->offset, &ip, sizeof(ip)))
 		return REASON_IPV6_TRUNCATED;
 	version_class_flow = bpf_ntohl(ip.version_class_flow);
 	if (version_class_flow >> 28 != 6)
@@ -272,10 +278,10 @@ static __always_inline enum reason parse_ipv6(struct packet *packet, struct curs
 	cursor->proto = ip.next;
 	cursor->end = cursor->offset + total;
 	cursor->offset += IPV6_HEADER;
-	return parse_ipv6_chain(packet, cursor);
+	return parse_ipv6_chain(ctx, packet, cursor);
 }
 
-static __always_inline enum reason parse_tcp(struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_tcp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
 {
 	struct {
 		__be16 sport;
@@ -290,7 +296,7 @@ static __always_inline enum reason parse_tcp(struct packet *packet, const struct
 	__u32 left = cursor->end - cursor->offset;
 	__u32 header;
 
-	if (left < TCP_HEADER || packet_read(packet, cursor->offset, &tcp, sizeof(tcp)))
+	if (left < TCP_HEADER || packet_read(ctx, cursor->offset, &tcp, sizeof(tcp)))
 		return REASON_TCP_TRUNCATED;
 	header = (tcp.data_offset >> 4) * 4;
 	if (header < TCP_HEADER || header > left)
@@ -301,7 +307,7 @@ static __always_inline enum reason parse_tcp(struct packet *packet, const struct
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_udp(struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_udp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
 {
 	struct {
 		__be16 sport;
@@ -312,18 +318,18 @@ static __always_inline enum reason parse_udp(struct packet *packet, const struct
 	__u32 left = cursor->end - cursor->offset;
 	__u32 length;
 
-	if (left < UDP_HEADER || packet_read(packet, cursor->offset, &udp, sizeof(udp)))
+	if (left < UDP_HEADER || packet_read(ctx, cursor->offset, &udp, sizeof(udp)))
 		return REASON_UDP_TRUNCATED;
 	length = bpf_ntohs(udp.length);
 	if (length < UDP_HEADER ||
-	    (length > left && packet->scalar[FIELD_FRAGMENT] != FRAGMENT_FIRST))
+	    (length > left && !packet_is(packet, FIELD_FRAGMENT, FRAGMENT_FIRST)))
 		return REASON_UDP_LENGTH;
 	packet_set(packet, FIELD_SPORT, bpf_ntohs(udp.sport));
 	packet_set(packet, FIELD_DPORT, bpf_ntohs(udp.dport));
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_icmp(struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_icmp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
 {
 	__u32 least = packet->family == FAMILY_V6 ? ICMPV6_HEADER : ICMP_HEADER;
 	struct {
@@ -332,43 +338,58 @@ static __always_inline enum reason parse_icmp(struct packet *packet, const struc
 	} icmp;
 
 	if (cursor->end - cursor->offset < least ||
-	    packet_read(packet, cursor->offset, &icmp, sizeof(icmp)))
+	    packet_read(ctx, cursor->offset, &icmp, sizeof(icmp)))
 		return REASON_ICMP_TRUNCATED;
 	packet_set(packet, FIELD_ICMP,
 		   (__u32)packet->family << 16 | (__u32)icmp.type << 8 | icmp.code);
 	return REASON_NONE;
 }
 
-/* The whole story. packet->ctx is set, all else 0. */
-static __always_inline enum reason parse(struct packet *packet)
+/* The header above IP. Judged once by the verifier, like parse(). */
+__noinline int parse_upper(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
+{
+	if (!packet || !cursor)
+		return REASON_TCP_TRUNCATED;
+	switch (cursor->proto) {
+	case PROTO_TCP:
+		return parse_tcp(ctx, packet, cursor);
+	case PROTO_UDP:
+		return parse_udp(ctx, packet, cursor);
+	case PROTO_ICMP:
+		return packet->family == FAMILY_V4 ? parse_icmp(ctx, packet, cursor) :
+						     REASON_NONE;
+	case PROTO_ICMPV6:
+		return packet->family == FAMILY_V6 ? parse_icmp(ctx, packet, cursor) :
+						     REASON_NONE;
+	default:
+		return REASON_NONE;
+	}
+}
+
+/*
+ * The whole story; packet is all zeros. Not static, so the verifier judges it by itself, once:
+ * inlined, each way through it would be walked again through all that follows.
+ */
+__noinline int parse(struct xdp_md *ctx, struct packet *packet)
 {
 	struct cursor cursor = {};
 	enum reason reason;
 	__u32 ethertype = 0;
 
-	packet->len = bpf_xdp_get_buff_len(packet->ctx);
-	reason = parse_ethernet(packet, &cursor, &ethertype);
+	if (!packet)
+		return REASON_ETHERNET_TRUNCATED;
+	packet->len = bpf_xdp_get_buff_len(ctx);
+	reason = parse_ethernet(ctx, packet, &cursor, &ethertype);
 	if (reason != REASON_NONE)
 		return reason;
 	if (ethertype == ETHERTYPE_IPV4)
-		reason = parse_ipv4(packet, &cursor);
+		reason = parse_ipv4(ctx, packet, &cursor);
 	else if (ethertype == ETHERTYPE_IPV6)
-		reason = parse_ipv6(packet, &cursor);
+		reason = parse_ipv6(ctx, packet, &cursor);
 	else
 		return REASON_NONE;
 	if (reason != REASON_NONE || !cursor.upper)
 		return reason;
 
-	switch (cursor.proto) {
-	case PROTO_TCP:
-		return parse_tcp(packet, &cursor);
-	case PROTO_UDP:
-		return parse_udp(packet, &cursor);
-	case PROTO_ICMP:
-		return packet->family == FAMILY_V4 ? parse_icmp(packet, &cursor) : REASON_NONE;
-	case PROTO_ICMPV6:
-		return packet->family == FAMILY_V6 ? parse_icmp(packet, &cursor) : REASON_NONE;
-	default:
-		return REASON_NONE;
-	}
+	return parse_upper(ctx, packet, &cursor);
 }

@@ -45,14 +45,27 @@ static long walk_further(__u32 step __attribute__((unused)), void *context)
 	return walk_step(context);
 }
 
-/* Walk the matching rules in order until one decides. */
-static __always_inline void walk_rules(struct walk *walk)
+/* Walk the matching rules in order until one decides, if any does. Judged once by the
+ * verifier, like parse(). */
+__noinline int walk_rules(struct packet *packet, struct judgement *judgement)
 {
+	struct walk walk = {};
+
+	if (!packet || !judgement)
+		return -1;
+	walk.judgement.verdict = VERDICT_NONE;
+	walk.bytes = packet->len;
+	if (classify_begin(packet, &walk.classification))
+		return -1;
 	for (int i = 0; i < INLINE_STEPS; i++)
-		if (walk_step(walk))
-			return;
+		if (walk_step(&walk))
+			goto out;
 	/* Every step finishes a word or hands out a rule. */
-	bpf_loop(config.n_words * (ROW_WORD_BITS + 1), walk_further, walk, 0);
+	bpf_loop(config.n_words * (ROW_WORD_BITS + 1), walk_further, &walk, 0);
+out:
+	if (walk.judgement.verdict != VERDICT_NONE)
+		*judgement = walk.judgement;
+	return 0;
 }
 
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
@@ -62,23 +75,20 @@ static __always_inline void decide(struct judgement *judgement, enum verdict ver
 	judgement->reason = reason;
 }
 
-static __always_inline void judge(const struct packet *packet, enum reason malformed,
-				  struct walk *walk)
+static __always_inline void judge(struct packet *packet, enum reason malformed,
+				  struct judgement *judgement)
 {
-	struct judgement *judgement = &walk->judgement;
-
 	if (malformed != REASON_NONE)
 		return decide(judgement, config.fate_malformed, malformed);
 	if (packet->unknown_extension && config.fate_extension != VERDICT_NONE)
 		return decide(judgement, config.fate_extension, REASON_UNKNOWN_EXTENSION);
 	if (config.fate_fragments != VERDICT_NONE && packet->ip &&
-	    packet->scalar[FIELD_FRAGMENT] != FRAGMENT_NONE)
+	    !packet_is(packet, FIELD_FRAGMENT, FRAGMENT_NONE))
 		return decide(judgement, config.fate_fragments, REASON_FRAGMENT);
 
 	/* Only rules that name an ethertype touch what is not IP. */
-	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)) &&
-	    !classify_begin(packet, &walk->classification))
-		walk_rules(walk);
+	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)))
+		walk_rules(packet, judgement);
 	if (judgement->verdict != VERDICT_NONE)
 		return;
 	if (packet->ip)
@@ -90,15 +100,12 @@ static __always_inline void judge(const struct packet *packet, enum reason malfo
 SEC("xdp")
 int xdpgate_ruleset(struct xdp_md *ctx)
 {
-	struct packet packet = { .ctx = ctx };
-	struct walk walk = {
-		.judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE },
-	};
-	enum reason malformed = parse(&packet);
+	struct packet packet = {};
+	struct judgement judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE };
+	enum reason malformed = parse(ctx, &packet);
 
-	walk.bytes = packet.len;
-	judge(&packet, malformed, &walk);
-	return act(&walk.judgement, packet.len);
+	judge(&packet, malformed, &judgement);
+	return act(&judgement, packet.len);
 }
 
 char _license[] SEC("license") = "GPL";

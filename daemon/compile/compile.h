@@ -35,7 +35,8 @@ struct tables {
 	struct lpm_entry_v6 *lpm_v6[N_ADDRESS_FIELDS];
 	size_t n_lpm_v6[N_ADDRESS_FIELDS];
 
-	/* scalars: for each field that a rule looks at, its domain of row numbers */
+	/* scalars: for each field that a rule looks at, the row number of packets without it,
+	 * then one for each value of its domain */
 	uint16_t *scalars;
 	uint32_t n_scalars;
 

@@ -132,7 +132,7 @@ static int fill_table(struct compiler *compiler, const struct edges *edges, uint
 int compile_scalar(struct compiler *compiler, enum scalar_field field)
 {
 	struct tables *tables = compiler->tables;
-	uint32_t domain = scalar_field_domain(field), offset = tables->n_scalars, absent;
+	uint32_t domain = scalar_field_domain(field), offset = tables->n_scalars, absent = 0;
 	size_t row_bytes = tables->row_words * sizeof(uint64_t);
 	uint64_t *row = compiler->scratch;
 	struct edges edges = {};
@@ -140,17 +140,20 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 	uint16_t *grown;
 	int r = 0;
 
-	grown = reallocarray(tables->scalars, offset + domain, sizeof(*grown));
+	grown = reallocarray(tables->scalars, offset + 1 + domain, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	tables->scalars = grown;
 
-	/* Absent: rules that do not look at the field, and no other. */
+	/* Element 0, absent: rules that do not look at the field, and no other. */
 	memset(row, 0, row_bytes);
 	FOR_EACH_RULE(compiler, s, i, rule, bit)
 		if (!match_of(rule, field)->present)
 			row_set(row, bit);
 	r = rows_intern(&compiler->rows, row, &absent);
+	if (r >= 0 && absent >= MAX_SCALAR_ROWS)
+		r = -E2BIG;
+	tables->scalars[offset] = absent;
 
 	FOR_EACH_RULE(compiler, s, i, rule, bit) {
 		const struct scalar_match *match = match_of(rule, field);
@@ -163,7 +166,7 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 	if (r >= 0) {
 		if (edges.n)
 			qsort(edges.items, edges.n, sizeof(*edges.items), edge_compare);
-		r = fill_table(compiler, &edges, row, tables->scalars + offset, domain);
+		r = fill_table(compiler, &edges, row, tables->scalars + offset + 1, domain);
 	}
 	free(edges.items);
 	if (r == -E2BIG)
@@ -174,10 +177,8 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 	if (r < 0)
 		return r;
 
-	tables->n_scalars = offset + domain;
-	for (size_t i = 0; i < tables->n_configs; i++) {
+	tables->n_scalars = offset + 1 + domain;
+	for (size_t i = 0; i < tables->n_configs; i++)
 		tables->configs[i].scalar_offset[field] = offset;
-		tables->configs[i].scalar_absent_row[field] = absent;
-	}
 	return 0;
 }
