@@ -122,9 +122,14 @@ class Namespace:
 
     def __init__(self, name):
         self.name = name
+        self.handle = name  # what `ip link … netns` calls it
         self.path = f"/run/netns/{name}"
         run(["ip", "netns", "add", name])
-        # The namespace shall speak only when spoken to: counters are compared exactly.
+        self.quieten()
+        self.ip("link", "set", "lo", "up")
+
+    def quieten(self):
+        """The namespace shall speak only when spoken to: counters are compared exactly."""
         self.sysctl(**{
             "net.ipv6.conf.all.disable_ipv6": 1,
             "net.ipv6.conf.default.disable_ipv6": 1,
@@ -133,7 +138,6 @@ class Namespace:
             "net.ipv6.conf.default.router_solicitations": 0,
             "net.ipv6.conf.default.addr_gen_mode": 1,
         })
-        self.ip("link", "set", "lo", "up")
 
     def argv(self, argv):
         return ["nsenter", f"--net={self.path}", *[str(a) for a in argv]]
@@ -284,8 +288,8 @@ class Lab(contextlib.ExitStack):
     def veth(self, near, near_name, far, far_name, up=True, mtu=1500, offload=False):
         """A veth pair whose ends lie in two namespaces. Tags stay in the frame and
         checksums are complete, as they would be on a wire."""
-        run(["ip", "link", "add", near_name, "netns", near.name, "mtu", mtu, "type", "veth",
-             "peer", "name", far_name, "netns", far.name, "mtu", mtu])
+        run(["ip", "link", "add", near_name, "netns", near.handle, "mtu", mtu, "type", "veth",
+             "peer", "name", far_name, "netns", far.handle, "mtu", mtu])
         for namespace, name in ((near, near_name), (far, far_name)):
             if not offload:
                 namespace.run(["ethtool", "-K", name, "rxvlan", "off", "txvlan", "off",
@@ -403,8 +407,10 @@ class Daemon:
 
     def ctl(self, *argv, check=True, **options):
         """Run xdpgate with this daemon's paths, in its namespace."""
-        done = self.namespace.run([XDPGATE, "--socket", self.socket, "--pin-dir", self.pins,
-                                   *argv], check=False, **options)
+        if {"off", "on", "detach"} & set(argv):  # these work without a daemon, too
+            argv = (*argv, "--pin-dir", self.pins)
+        done = self.namespace.run([XDPGATE, "--socket", self.socket, *argv], check=False,
+                                  **options)
         if check and done.returncode != 0:
             raise LabError(f"xdpgate {' '.join(map(str, argv))}: exit status "
                            f"{done.returncode}\n{done.stdout}{done.stderr}{self.log()}")
