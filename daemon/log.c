@@ -91,6 +91,9 @@ static size_t printable_length(const unsigned char *text)
 	}
 	if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
+	if (code == 0x2028 || code == 0x2029 || (code >= 0x202a && code <= 0x202e) ||
+	    (code >= 0x2066 && code <= 0x2069)) /* line ends, changes of direction */
+		return 0;
 	return length;
 }
 

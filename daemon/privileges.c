@@ -66,8 +66,7 @@ static int check_needs(void)
 static int apply(bool starting)
 {
 	capng_select_t what = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
-	unsigned int keep[ARRAY_SIZE(table)];
-	size_t n = 0;
+	bool keep[ARRAY_SIZE(table)];
 	int r;
 
 	if (capng_get_caps_process() < 0)
@@ -81,14 +80,18 @@ static int apply(bool starting)
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		what |= CAPNG_SELECT_BOUNDS;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (capng_have_capability(CAPNG_PERMITTED, table[i].capability) &&
-		    (starting || table[i].need != NEED_AT_START))
-			keep[n++] = table[i].capability;
+		keep[i] = capng_have_capability(CAPNG_PERMITTED, table[i].capability) &&
+			  (starting || table[i].need != NEED_AT_START);
 
 	capng_clear(CAPNG_SELECT_ALL);
-	for (size_t i = 0; i < n; i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-			     keep[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		/* What only the start needs leaves the bounding set now: later we may not. */
+		int sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+			   (table[i].need == NEED_AT_START ? 0 : CAPNG_BOUNDING_SET);
+
+		if (keep[i])
+			capng_update(CAPNG_ADD, (capng_type_t)sets, table[i].capability);
+	}
 	r = capng_apply(what);
 	if (r < 0)
 		return log_error_errno(EPERM, "cannot give up capabilities (libcap-ng: %d)", r);
