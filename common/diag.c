@@ -14,7 +14,7 @@
 #include "util.h"
 
 #define MAX_SOURCE 1024 /* bytes of a source line that are kept */
-#define TAB_WIDTH 8
+#define TAB_WIDTH  8
 
 /* Bytes of the UTF-8 sequence at text (at most len), or 0 if it is none or not for a terminal. */
 static size_t printable_sequence(const unsigned char *text, size_t len)
@@ -255,8 +255,8 @@ char *diag_line(const struct diag *diag)
 	_cleanup_free_ char *place = place_text(diag);
 	char *line = NULL;
 
-	if (!place || asprintf(&line, "%s%s: %s", place, severity_name(diag->severity),
-			       diag->message) < 0)
+	if (!place ||
+	    asprintf(&line, "%s%s: %s", place, severity_name(diag->severity), diag->message) < 0)
 		return NULL;
 	return line;
 }

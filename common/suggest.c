@@ -36,8 +36,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 		for (size_t j = 1; j <= b_len; j++) {
 			row[j] = min(above[j - 1] + !same(a[i - 1], b[j - 1]),
 				     min(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) &&
-			    same(a[i - 2], b[j - 1]))
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
 				row[j] = min(row[j], rows[(i - 2) % 3][j - 2] + 1);
 		}
 	}

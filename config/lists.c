@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lists.c: list files: one prefix a line, comments from '#' or ';' to the end of the line, blank
+ * lines, any of both ends of line. Read in pieces, so that memory does not grow with the file.
+ */
+#include "loader.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "prefix.h"
+#include "util.h"
+
+#define PIECE_BYTES        (256U << 10)
+#define MAX_LINE           4096U
+#define MAX_ALL_LIST_BYTES (2 * CONFIG_MAX_LIST_BYTES)
+
+struct list {
+	struct loader *loader;
+	struct prefix_set *set;
+	struct prefix_space space;
+	const struct node *name; /* where the policy file names it */
+	const char *path;
+	unsigned int line;
+	size_t n_prefixes;
+	int status;
+};
+
+static struct diag_place list_place(const struct list *list, const char *line, size_t line_len,
+				    const char *word, size_t word_len)
+{
+	return (struct diag_place){
+		.file = list->path,
+		.line = list->line,
+		.column = (unsigned int)(word - line) + 1,
+		.width = (unsigned int)word_len,
+		.source = line,
+		.source_len = line_len,
+	};
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static int refuse_word(struct list *list, enum prefix_result result, const struct prefix *prefix,
+		       const char *line, size_t line_len, const char *word, size_t word_len)
+{
+	struct diag_place place = list_place(list, line, line_len, word, word_len);
+	char message[256];
+
+	if (memchr(word, ' ', word_len) || memchr(word, '\t', word_len))
+		return diag_error(
+			list->loader->diags, &place,
+			"expected one prefix on the line; comments begin with '#' or ';'");
+	prefix_explain(result, word, word_len, prefix, message, sizeof(message));
+	return diag_error(list->loader->diags, &place, "%s", message);
+}
+
+/* One line without its end. 0, or -ENOMEM; what is wrong with the line goes to list->status. */
+static int parse_line(struct list *list, const char *line, size_t len)
+{
+	const char *word = line, *end = line;
+	enum prefix_result result;
+	struct prefix prefix;
+	int r;
+
+	list->line++;
+	if (len && line[len - 1] == '\r')
+		len--;
+	while (end < line + len && *end != '#' && *end != ';')
+		end++;
+	while (word < end && is_blank(*word))
+		word++;
+	while (word < end && is_blank(end[-1]))
+		end--;
+	if (word == end)
+		return 0;
+	result = prefix_parse(word, (size_t)(end - word), &prefix);
+	if (result == PREFIX_V4 || result == PREFIX_V6) {
+		struct diag_place place = { 0 };
+
+		if (list->loader->n_prefixes == CONFIG_MAX_PREFIXES)
+			place = list_place(list, line, len, word, (size_t)(end - word));
+		r = set_add(list->loader, list->set, &list->space, &prefix, &place);
+		list->n_prefixes += !r;
+	} else {
+		r = refuse_word(list, result, &prefix, line, len, word, (size_t)(end - word));
+	}
+	list->status = worse(list->status, r);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* All whole lines of the buffer. Returns how many bytes they have, or -ENOMEM. */
+static ssize_t parse_lines(struct list *list, const char *buffer, size_t len)
+{
+	const char *line = buffer, *end;
+
+	while ((end = memchr(line, '\n', len - (size_t)(line - buffer)))) {
+		int r = parse_line(list, line, (size_t)(end - line));
+
+		if (r < 0)
+			return r;
+		line = end + 1;
+	}
+	return line - buffer;
+}
+
+static int refuse_long_line(struct list *list)
+{
+	struct diag_place place = { .file = list->path, .line = list->line + 1 };
+
+	return diag_error(list->loader->diags, &place,
+			  "a line of more than %u bytes; is this a list of prefixes, one a line?",
+			  MAX_LINE);
+}
+
+static int spend_bytes(struct list *list, size_t file_bytes, size_t n)
+{
+	struct loader *loader = list->loader;
+
+	loader->list_bytes += n;
+	if (file_bytes <= CONFIG_MAX_LIST_BYTES && loader->list_bytes <= MAX_ALL_LIST_BYTES)
+		return 0;
+	if (loader->bytes_exceeded)
+		return -EINVAL;
+	loader->bytes_exceeded = true;
+	return node_error(loader, list->name,
+			  "list files are too large: more than 512 MiB in one, or 1 GiB in all");
+}
+
+/* Read fd to its end, a piece at a time; the start of an unfinished line moves to the front. */
+static int parse_file(struct list *list, int fd, char *buffer)
+{
+	size_t kept = 0, total = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, buffer + kept, PIECE_BYTES - kept), used;
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return node_error(list->loader, list->name, "cannot read %s: %m",
+					  list->path);
+		if (!n)
+			break;
+		r = spend_bytes(list, total += (size_t)n, (size_t)n);
+		if (r < 0)
+			return r;
+		sha256_update(&list->loader->hash, (size_t)n, (const uint8_t *)buffer + kept);
+		kept += (size_t)n;
+		used = total == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
+		n = parse_lines(list, buffer + used, kept - (size_t)used);
+		if (n < 0)
+			return (int)n;
+		used += n;
+		kept -= (size_t)used;
+		memmove(buffer, buffer + used, kept);
+		if (kept > MAX_LINE)
+			return refuse_long_line(list);
+	}
+	return kept ? parse_line(list, buffer, kept) : 0;
+}
+
+/* Names are relative to the policy file's folder. */
+static char *resolve_path(const struct loader *loader, const char *name)
+{
+	const char *policy = loader->source.path, *slash = strrchr(policy, '/');
+	char *path = NULL;
+
+	if (name[0] == '/' || !slash)
+		return strdup(name);
+	if (asprintf(&path, "%.*s/%s", (int)(slash - policy), policy, name) < 0)
+		return NULL;
+	return path;
+}
+
+int list_read(struct loader *loader, const struct node *name, struct prefix_set *set)
+{
+	struct list list = { .loader = loader, .set = set, .name = name };
+	_cleanup_free_ char *buffer = NULL;
+	_cleanup_close_ int fd = -1;
+	const char *why;
+	char *path;
+	size_t file;
+	int r;
+
+	r = node_expect(loader, name, NODE_SCALAR, "the path of a list file");
+	if (r < 0)
+		return r;
+	if (!name->len)
+		return node_error(loader, name, "expected the path of a list file, found ''");
+	path = resolve_path(loader, name->text);
+	if (!path)
+		return -ENOMEM;
+	file = loader->policy->n_files;
+	r = file_add(loader, path);
+	if (r < 0)
+		return r;
+	fd = file_open(path, CONFIG_MAX_LIST_BYTES, &why);
+	if (fd < 0)
+		return node_error(loader, name, "cannot read %s: %s", path, why);
+	buffer = malloc(PIECE_BYTES);
+	if (!buffer)
+		return -ENOMEM;
+	list.path = path;
+	/* A set that has prefixes of an earlier file: its arrays have at least that much room. */
+	list.space = (struct prefix_space){ set->n_v4, set->n_v6 };
+	r = parse_file(&list, fd, buffer);
+	loader->policy->files[file].n_prefixes = list.n_prefixes;
+	return worse(r, list.status);
+}

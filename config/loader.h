@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * loader.h: what the parts of the loader share while one policy is made. Every function that
+ * reports goes on as far as it can, so that all errors of a file are found in one go: 0, -EINVAL
+ * (reported), or -ENOMEM, which alone stops everything.
+ */
+#pragma once
+
+#include <errno.h>
+#include <nettle/sha2.h>
+
+#include "config.h"
+#include "diag.h"
+#include "names.h"
+#include "policy.h"
+#include "schema.h"
+#include "source.h"
+#include "text.h"
+#include "tree.h"
+
+#define MAX_SCHEMA_KEYS 32 /* of one mapping, the end mark included */
+
+struct loader {
+	struct policy *policy;
+	struct diags *diags;
+	struct source source;
+	struct tree tree;
+	struct sha256_ctx hash;
+	size_t sets_capacity, rulesets_capacity, interfaces_capacity;
+	size_t redirects_capacity, files_capacity;
+	struct name_index set_names, interface_names, ruleset_names;
+	const struct node **policy_names; /* of each interface; NULL: it has none */
+	bool *set_used;                   /* of each named set */
+	size_t n_rules, n_prefixes;       /* of all policies, of all sets */
+	size_t list_bytes;                /* read from list files so far */
+	size_t n_suggested;               /* candidates looked at so far */
+	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
+};
+
+/* A rule while it is read. */
+struct rule_draft {
+	struct rule *rule;
+	const struct node *node;
+	struct name_index *names; /* of the rules of its policy so far */
+	struct ruleset *ruleset;
+	struct text match, action;                  /* normalised */
+	const struct node *fields[MAX_SCHEMA_KEYS]; /* values in match, by place in its schema */
+};
+
+/* --- mapping.c: what all mappings and lists have in common --- */
+
+/* Report at a node: as diag_error() and diag_warning(). */
+int node_error(struct loader *loader, const struct node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int node_warning(struct loader *loader, const struct node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+struct place node_place(const struct loader *loader, const struct node *node);
+
+/* 0 if the node is of the kind (a scalar: not empty), else -EINVAL, reported as "expected ...". */
+int node_expect(struct loader *loader, const struct node *node, enum node_kind kind,
+		const char *expected);
+
+/* Read a mapping by its schema into target. */
+int mapping_parse(struct loader *loader, const struct node *node,
+		  const struct mapping_schema *schema, void *target);
+
+/* Read a mapping from names that the user chose. each() is called for every new, valid name,
+ * which is in the index already. more: what the names are, for messages ("sets"). */
+typedef int name_parser(struct loader *loader, const struct node *value);
+int names_parse(struct loader *loader, const struct node *node, struct name_index *index,
+		const char *one, const char *many, size_t limit, name_parser *each);
+
+/* A scalar that is one of the words. */
+int word_parse(struct loader *loader, const struct node *node, const struct word *words,
+	       const char *expected, uint32_t *ret);
+
+/* Is the name one that may be given to things? If not, -EINVAL, reported. */
+int name_check(struct loader *loader, const struct node *node, const char *one);
+/* Position of a name that must be known; -EINVAL, reported with a suggestion. */
+int name_resolve(struct loader *loader, const struct node *node, const char *name,
+		 const struct name_index *index, const char *one, uint32_t *ret);
+/* suggest() within a budget, so that hostile files cannot make it slow. */
+const char *name_suggest(struct loader *loader, const char *name, const struct name_index *index);
+
+/* So many errors were found that further ones are only counted: details are not worth their time.
+ */
+bool is_quiet(const struct loader *loader);
+
+/* The worse of two results: out of memory before refused before fine. */
+static inline int worse(int a, int b)
+{
+	return a == -ENOMEM || b == -ENOMEM ? -ENOMEM : a < 0 ? a : b;
+}
+
+/* --- lists.c --- */
+
+/* Read a list file, named by a scalar, into the set. */
+int list_read(struct loader *loader, const struct node *name, struct prefix_set *set);
+/* Add a prefix to the set. -EINVAL, reported at place, past CONFIG_MAX_PREFIXES. */
+struct prefix;
+struct prefix_space {
+	size_t v4_capacity, v6_capacity;
+};
+int set_add(struct loader *loader, struct prefix_set *set, struct prefix_space *space,
+	    const struct prefix *prefix, const struct diag_place *place);
+
+/* --- sets.c --- */
+
+/* A new set; *ret is valid until the next one. 0 or -ENOMEM. */
+int set_new(struct loader *loader, const char *name, const struct node *node, uint32_t *ret);
+/* Read a prefix from a scalar. */
+int prefix_read(struct loader *loader, const struct node *node, struct prefix *ret);
+/* Remember that a file was read; its path is owned by the policy then. */
+int file_add(struct loader *loader, char *path);
+
+/* --- conditions.c: what all fields have in common --- */
+
+/* The value of a field behind `not:`, if that is there. */
+int negation_unwrap(struct loader *loader, const struct node *value, const struct node **ret_value,
+		    bool *ret_negated);
+/* Call each() for the value, or for each value of a list. */
+typedef int item_parser(struct loader *loader, const struct node *item, void *state);
+int items_parse(struct loader *loader, const struct node *value, item_parser *each, void *state);
+/* "field: value" behind what the draft's match says already. */
+int draft_add(struct rule_draft *draft, const struct key_schema *key, const struct node *value,
+	      bool negated, const struct text_list *items);
+/* The key's node of a field that the rule has, for messages that come later; or NULL. */
+const struct node *draft_field(const struct rule_draft *draft, const char *field);
+
+/* --- values.c --- */
+
+/* Ranges while they are collected. */
+struct ranges {
+	struct range *items;
+	size_t n, capacity;
+};
+
+int ranges_add(struct ranges *ranges, uint32_t first, uint32_t last);
+/* Sort, merge what touches. */
+void ranges_merge(struct ranges *ranges);
+/* A number, decimal or 0x...; false if it is none or above 32 bits. */
+bool number_parse(const char *text, size_t len, uint32_t *ret);
+/* "5" or "5-9"; *first > *last is possible. */
+bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
+/* Give the ranges to the condition, or report that there are too many. */
+int ranges_take(struct loader *loader, const struct node *node, struct ranges *ranges, bool negated,
+		struct scalar_match *match);
+
+/* A field with a parser of its own for each value, which adds to the state; key->arg is the
+ * scalar field. */
+struct values_state {
+	const struct key_schema *key;
+	struct ranges ranges;
+	struct text_list items;
+};
+
+int values_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
+		 struct rule_draft *draft, item_parser *each);
+
+/* --- check.c, actions.c, interfaces.c --- */
+
+/* Warn of rules that can never match. */
+void rule_check(struct loader *loader, const struct rule_draft *draft);
+/* What can only be said when all is read. r is how that went; returned, or worse. */
+int policy_check(struct loader *loader, int r);
+/* The port that redirects name, as index in the policy; made if new. 0 or -ENOMEM. */
+int redirect_find(struct loader *loader, const struct node *node, uint32_t *ret);
+/* -EINVAL, reported, if the scalar cannot be the name of a network device. */
+int port_check(struct loader *loader, const struct node *node, const char *name);
+
+/* --- the parsers that schema.c names --- */
+
+key_parser parse_fail, parse_fate_mapping, parse_sets, parse_interfaces, parse_rulesets;
+key_parser parse_fate, parse_fate_or_match;
+key_parser parse_set_file, parse_set_files;
+key_parser parse_port, parse_policy_name, parse_required, parse_mode;
+key_parser parse_default, parse_rules;
+key_parser parse_rule_name, parse_match, parse_actions, parse_comment, parse_tags;
+key_parser parse_match_interface, parse_match_address, parse_match_scalar, parse_match_icmp;
+key_parser parse_match_tcp_flags, parse_match_fragment, parse_flags_set, parse_flags_clear;
+key_parser parse_plain_action, parse_redirect;

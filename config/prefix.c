@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * prefix.c: the strict reading of prefixes. What inet_aton() or a C programmer's habit would
+ * take (leading zeros as octal, "10.1", bits behind the length) is refused: in a packet filter a
+ * guess is worse than an error.
+ */
+#include "prefix.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "util.h"
+
+/* A decimal number up to most without leading zeros, at *p; moves *p behind it. -1: none. */
+static int parse_decimal(const char **p, const char *end, int most)
+{
+	const char *start = *p;
+	int value = 0;
+
+	while (*p < end && **p >= '0' && **p <= '9') {
+		value = value * 10 + (**p - '0');
+		if (value > most)
+			return -1;
+		(*p)++;
+	}
+	if (*p == start || (*start == '0' && *p - start > 1))
+		return -1;
+	return value;
+}
+
+static bool parse_v4(const char *text, const char *end, uint32_t *ret)
+{
+	uint32_t addr = 0;
+
+	for (int i = 0; i < 4; i++) {
+		int byte;
+
+		if (i > 0 && (text == end || *text++ != '.'))
+			return false;
+		byte = parse_decimal(&text, end, 255);
+		if (byte < 0)
+			return false;
+		addr = addr << 8 | (uint32_t)byte;
+	}
+	*ret = addr;
+	return text == end;
+}
+
+static bool parse_v6(const char *text, const char *end, struct prefix_v6 *ret)
+{
+	char buffer[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+
+	if ((size_t)(end - text) >= sizeof(buffer))
+		return false;
+	memcpy(buffer, text, (size_t)(end - text));
+	buffer[end - text] = '\0';
+	if (strlen(buffer) != (size_t)(end - text) || inet_pton(AF_INET6, buffer, bytes) != 1)
+		return false;
+	ret->hi = ret->lo = 0;
+	for (int i = 0; i < 8; i++) {
+		ret->hi = ret->hi << 8 | bytes[i];
+		ret->lo = ret->lo << 8 | bytes[i + 8];
+	}
+	return true;
+}
+
+/* Clear the bits behind the length; was one of them set? */
+static bool mask_v4(struct prefix_v4 *prefix)
+{
+	uint32_t mask = prefix->len ? ~0U << (32 - prefix->len) : 0, addr = prefix->addr;
+
+	prefix->addr &= mask;
+	return prefix->addr != addr;
+}
+
+static bool mask_v6(struct prefix_v6 *prefix)
+{
+	unsigned int len = prefix->len;
+	uint64_t hi_mask = len >= 64 ? ~0ULL : len ? ~0ULL << (64 - len) : 0;
+	uint64_t lo_mask = len >= 128 ? ~0ULL : len > 64 ? ~0ULL << (128 - len) : 0;
+	uint64_t hi = prefix->hi, lo = prefix->lo;
+
+	prefix->hi &= hi_mask;
+	prefix->lo &= lo_mask;
+	return prefix->hi != hi || prefix->lo != lo;
+}
+
+enum prefix_result prefix_parse(const char *text, size_t len, struct prefix *ret)
+{
+	const char *end = text + len, *slash = memchr(text, '/', len);
+	const char *address_end = slash ? slash : end;
+	int most, bits;
+
+	if (parse_v4(text, address_end, &ret->v4.addr)) {
+		ret->family = FAMILY_V4;
+		most = 32;
+	} else if (parse_v6(text, address_end, &ret->v6)) {
+		ret->family = FAMILY_V6;
+		most = 128;
+	} else {
+		return PREFIX_SYNTAX;
+	}
+	bits = most;
+	if (slash) {
+		slash++;
+		bits = parse_decimal(&slash, end, most);
+		if (bits < 0 || slash != end)
+			return PREFIX_LENGTH;
+	}
+	if (ret->family == FAMILY_V4) {
+		ret->v4.len = (uint8_t)bits;
+		return mask_v4(&ret->v4) ? PREFIX_HOST_BITS : PREFIX_V4;
+	}
+	ret->v6.len = (uint8_t)bits;
+	return mask_v6(&ret->v6) ? PREFIX_HOST_BITS : PREFIX_V6;
+}
+
+const char *prefix_format(const struct prefix *prefix, char *buffer)
+{
+	unsigned char bytes[16];
+	bool v4 = prefix->family == FAMILY_V4;
+	unsigned int len = v4 ? prefix->v4.len : prefix->v6.len;
+
+	for (int i = 0; i < 8; i++) {
+		bytes[i] = (unsigned char)(prefix->v6.hi >> (56 - 8 * i));
+		bytes[i + 8] = (unsigned char)(prefix->v6.lo >> (56 - 8 * i));
+	}
+	for (int i = 0; v4 && i < 4; i++)
+		bytes[i] = (unsigned char)(prefix->v4.addr >> (24 - 8 * i));
+	inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buffer, PREFIX_TEXT);
+	if (len < (v4 ? 32U : 128U))
+		snprintf(buffer + strlen(buffer), PREFIX_TEXT - strlen(buffer), "/%u", len);
+	return buffer;
+}
+
+void prefix_explain(enum prefix_result result, const char *text, size_t len,
+		    const struct prefix *prefix, char *buffer, size_t size)
+{
+	int shown = len > 60 ? 60 : (int)len;
+	const char *more = len > 60 ? "..." : "", *address_end = memchr(text, '/', len);
+	char masked[PREFIX_TEXT];
+
+	switch (result) {
+	case PREFIX_HOST_BITS:
+		snprintf(buffer, size,
+			 "'%.*s' has bits set behind its prefix length; write %s for the network, "
+			 "or %.*s for the one host",
+			 shown, text, prefix_format(prefix, masked), (int)(address_end - text),
+			 text);
+		return;
+	case PREFIX_LENGTH:
+		snprintf(buffer, size, "'%.*s%s': the prefix length is a number from 0 to %d",
+			 shown, text, more, prefix->family == FAMILY_V4 ? 32 : 128);
+		return;
+	default:
+		snprintf(buffer, size, "'%.*s%s' is not an IPv4 or IPv6 address or prefix", shown,
+			 text, more);
+	}
+}

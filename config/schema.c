@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * schema.c: the table of the policy language. Order matters: keys of a mapping are read in the
+ * order of the table, whatever the order in the file, so that what others refer to comes first.
+ */
+#include "schema.h"
+
+#include <string.h>
+
+#include "diag.h"
+#include "loader.h"
+#include "policy.h"
+#include "util.h"
+
+/* A key that is known but comes later. */
+// clang-format off
+#define LATER(key, meaning) { .name = key, .help = meaning }
+// clang-format on
+
+static const struct key_schema policy_file_keys[] = {
+	{ "fail", parse_fail, false, "open", "open or closed",
+	  "what an interface does while no policy is in force: pass (open) or drop (closed)", NULL,
+	  0 },
+	{ "fate", parse_fate_mapping, false, "{}", "a mapping of fates",
+	  "what becomes of packets that are hard to parse", "fates", 0 },
+	{ "sets", parse_sets, false, NULL, "a mapping from names to sets",
+	  "named lists of prefixes", "set lists ipsets", 0 },
+	{ "interfaces", parse_interfaces, true, NULL, "a mapping from names to interfaces",
+	  "where packets are judged, and by which policy", "interface ports", 0 },
+	{ "policies", parse_rulesets, true, NULL, "a mapping from names to policies",
+	  "ordered rules with a default", "policy rules rulesets chains", 0 },
+	LATER("include", "other files and groups that are part of this one"),
+	LATER("protect", "control traffic that passes before any rule"),
+	LATER("groups", "lists of rules to use in several policies"),
+	LATER("tests", "packets with their expected verdicts"),
+	{ .name = NULL },
+};
+
+#define FATE(member) offsetof(struct policy, member)
+static const struct key_schema fate_keys[] = {
+	{ "malformed", parse_fate, false, "drop", "drop or pass",
+	  "truncated packets and impossible headers", NULL, FATE(fate_malformed) },
+	{ "fragments", parse_fate_or_match, false, "match", "match, drop or pass",
+	  "first and later fragments; match: the rules decide", "fragment", FATE(fate_fragments) },
+	{ "unknown-extension", parse_fate_or_match, false, "pass", "match, drop or pass",
+	  "IPv6 packets with an extension header that is not parsed", "unknown-extensions",
+	  FATE(fate_extension) },
+	{ "non-ip", parse_fate, false, "pass", "drop or pass",
+	  "frames that are neither IPv4 nor IPv6 and that no rule decides", "nonip",
+	  FATE(fate_non_ip) },
+	{ .name = NULL },
+};
+
+static const struct key_schema set_keys[] = {
+	{ "file", parse_set_file, false, NULL, "the path of a list file",
+	  "a list file: one prefix a line", "path", 0 },
+	{ "files", parse_set_files, false, NULL, "a list of paths", "several list files", "paths",
+	  0 },
+	LATER("live", "entries come and go over the socket"),
+	LATER("timeout", "how long an entry of a live set holds"),
+	LATER("size", "how many entries a live set may have"),
+	LATER("writers", "who may change a live set"),
+	LATER("watch", "read the files again when they change"),
+	LATER("except", "addresses that the set never holds"),
+	LATER("max-width", "the widest prefix that the set may hold"),
+	LATER("type", "what the set holds: prefixes, ports, MAC addresses"),
+	LATER("elements", "what the set holds, beside other keys"),
+	LATER("glob", "list files by pattern"),
+	LATER("counters", "a counter for each element"),
+	LATER("comment", "for people"),
+	LATER("tags", "for people and programs"),
+	LATER("expires", "a date after which the set is empty"),
+	{ .name = NULL },
+};
+
+static const struct key_schema interface_keys[] = {
+	{ "port", parse_port, false, NULL, "the name of a network device",
+	  "the network device; default: the entry's own name", "device dev iface", 0 },
+	{ "policy", parse_policy_name, true, NULL, "the name of a policy",
+	  "the policy that judges what arrives here", "ruleset policies", 0 },
+	{ "required", parse_required, false, "false", "true or false",
+	  "the daemon is not ready before it filters here", "require", 0 },
+	{ "mode", parse_mode, false, "native", "native or generic",
+	  "where the program runs: in the driver (native) or behind it (generic)", "xdp-mode", 0 },
+	LATER("vlan", "only this VLAN of the port"),
+	LATER("fix", "set what the driver needs"),
+	{ .name = NULL },
+};
+
+static const struct key_schema ruleset_keys[] = {
+	{ "default", parse_default, false, "pass", "pass or drop",
+	  "what becomes of IP packets that no rule decides", "policy else", 0 },
+	{ "rules", parse_rules, false, NULL, "a list of rules",
+	  "judged in order; the first that matches and has a terminal action decides", "rule", 0 },
+	{ .name = NULL },
+};
+
+static const struct key_schema rule_keys[] = {
+	{ "name", parse_rule_name, true, NULL, "a name",
+	  "unique in the policy; the rule's counters go by it", "id", 0 },
+	{ "match", parse_match, false, NULL, "a mapping from fields to values",
+	  "all of its fields must hold; without it, every IP packet matches", "if when", 0 },
+	{ "do", parse_actions, true, NULL, "an action or a list of actions",
+	  "what becomes of a packet that matches", "action actions then verdict", 0 },
+	{ "comment", parse_comment, false, NULL, "a text", "for people", "description", 0 },
+	{ "tags", parse_tags, false, NULL, "a list of words", "for people and programs", "tag", 0 },
+	LATER("use", "the rules of a group, in this place"),
+	LATER("anchor", "a place for rules that come and go"),
+	LATER("shadow", "count what the rule would do, and go on"),
+	LATER("expires", "a date after which the rule is off"),
+	{ .name = NULL },
+};
+
+static const struct key_schema match_keys[] = {
+	{ "interface", parse_match_interface, false, NULL, "the name of an interface",
+	  "where the packet arrived", "in iif iface", 0 },
+	{ "ethertype", parse_match_scalar, false, NULL, "an ethertype such as arp or 0x0806",
+	  "behind at most two VLAN tags; a rule with it may match frames that are not IP",
+	  "ether-type", FIELD_ETHERTYPE },
+	{ "vlan", parse_match_scalar, false, NULL, "a VLAN identifier from 1 to 4094",
+	  "of the outermost tag", "vid vlan-id", FIELD_VLAN },
+	{ "src", parse_match_address, false, NULL, "a prefix or a set", "source address",
+	  "source saddr source-address from srcip", ADDRESS_SRC },
+	{ "dst", parse_match_address, false, NULL, "a prefix or a set", "destination address",
+	  "dest destination daddr destination-address to dstip", ADDRESS_DST },
+	{ "proto", parse_match_scalar, false, NULL, "a protocol name or a number from 0 to 255",
+	  "protocol behind all IPv6 extension headers", "protocol", FIELD_PROTO },
+	{ "sport", parse_match_scalar, false, NULL, "a port or a range such as 1024-65535",
+	  "source port of TCP and UDP", "source-port src-port", FIELD_SPORT },
+	{ "dport", parse_match_scalar, false, NULL, "a port or a range such as 1024-65535",
+	  "destination port of TCP and UDP", "port destination-port dst-port", FIELD_DPORT },
+	{ "tcp-flags", parse_match_tcp_flags, false, NULL, "{set: [...], clear: [...]}",
+	  "TCP flags that must be set or clear", "flags tcpflags", FIELD_TCP_FLAGS },
+	{ "icmp", parse_match_icmp, false, NULL,
+	  "a name such as echo-request, icmp:8 or icmpv6:128", "type and code of ICMP and ICMPv6",
+	  "icmp-type icmpv6 icmpv6-type", FIELD_ICMP },
+	{ "length", parse_match_scalar, false, NULL,
+	  "a length in bytes or a range such as 468-65535", "of the whole IP packet", "len size",
+	  FIELD_LENGTH },
+	{ "ttl", parse_match_scalar, false, NULL, "a number from 0 to 255 or a range",
+	  "TTL or hop limit", "hop-limit hoplimit", FIELD_TTL },
+	{ "dscp", parse_match_scalar, false, NULL, "a number from 0 to 63 or a name such as ef",
+	  "differentiated services code point", "tos traffic-class", FIELD_DSCP },
+	{ "fragment", parse_match_fragment, false, NULL, "first, later or any",
+	  "which fragment of a packet", "frag fragments", FIELD_FRAGMENT },
+	LATER("src-mac", "source MAC address"),
+	LATER("dst-mac", "destination MAC address"),
+	LATER("ip-options", "IPv4 options"),
+	LATER("rpf", "reverse path check"),
+	{ .name = NULL },
+};
+
+static const struct key_schema tcp_flags_keys[] = {
+	{ "set", parse_flags_set, false, NULL, "a flag or a list of flags", "all of these are set",
+	  NULL, 0 },
+	{ "clear", parse_flags_clear, false, NULL, "a flag or a list of flags",
+	  "all of these are clear", "unset not-set", 0 },
+	{ .name = NULL },
+};
+
+static const struct key_schema action_keys[] = {
+	{ "drop", parse_plain_action, false, NULL, "drop", "the packet is gone",
+	  "deny block reject discard", ACTION_DROP },
+	{ "pass", parse_plain_action, false, NULL, "pass", "the packet goes to the kernel",
+	  "accept allow permit", ACTION_PASS },
+	{ "count", parse_plain_action, false, NULL, "count",
+	  "only count it (every rule does) and go on with the next rule", "counter", ACTION_COUNT },
+	{ "redirect", parse_redirect, false, NULL, "{redirect: DEVICE}",
+	  "the packet leaves by another network device", "forward", ACTION_REDIRECT },
+	LATER("limit", "a rate"),
+	LATER("sample", "copies of some packets"),
+	LATER("log", "a line in the log for some packets"),
+	LATER("per", "what a limit counts by"),
+	LATER("over", "what is done with packets over a limit"),
+	{ .name = NULL },
+};
+
+const struct mapping_schema schema_policy_file = { "the policy file", "key", policy_file_keys };
+const struct mapping_schema schema_fate = { "'fate'", "key", fate_keys };
+const struct mapping_schema schema_set = { "a set", "key", set_keys };
+const struct mapping_schema schema_interface = { "an interface", "key", interface_keys };
+const struct mapping_schema schema_ruleset = { "a policy", "key", ruleset_keys };
+const struct mapping_schema schema_rule = { "a rule", "key", rule_keys };
+const struct mapping_schema schema_match = { "'match'", "field", match_keys };
+const struct mapping_schema schema_tcp_flags = { "'tcp-flags'", "key", tcp_flags_keys };
+const struct mapping_schema schema_action = { "'do'", "action", action_keys };
+
+const struct mapping_schema *const schemas[] = {
+	&schema_policy_file, &schema_fate,  &schema_set,       &schema_interface, &schema_ruleset,
+	&schema_rule,        &schema_match, &schema_tcp_flags, &schema_action,    NULL,
+};
+
+#define FITS(keys) _Static_assert(ARRAY_SIZE(keys) <= MAX_SCHEMA_KEYS, "too many keys")
+FITS(policy_file_keys);
+FITS(set_keys);
+FITS(match_keys);
+
+const struct key_schema *schema_find(const struct mapping_schema *schema, const char *name)
+{
+	for (const struct key_schema *key = schema->keys; key->name; key++)
+		if (!strcmp(key->name, name))
+			return key;
+	return NULL;
+}
+
+/* Is word one of the words in list? */
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = list; len && (p = strstr(p, word)); p++)
+		if ((p == list || p[-1] == ' ') && (!p[len] || p[len] == ' '))
+			return true;
+	return false;
+}
+
+const struct key_schema *schema_suggest(const struct mapping_schema *schema, const char *name)
+{
+	const char *names[MAX_SCHEMA_KEYS], *nearest;
+	size_t n = 0;
+
+	for (const struct key_schema *key = schema->keys; key->name; key++) {
+		if (key->mistaken && has_word(key->mistaken, name))
+			return key;
+		if (key->parse)
+			names[n++] = key->name;
+	}
+	names[n] = NULL;
+	nearest = suggest(name, names);
+	return nearest ? schema_find(schema, nearest) : NULL;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * source.c: files and places in them. Files are read, never mapped: one that is truncated
+ * while we look at it must not kill the daemon by SIGBUS.
+ */
+#include "source.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "util.h"
+
+static int index_lines(struct source *source)
+{
+	size_t n = 1, line = 0;
+
+	for (const char *p = source->text; (p = memchr(p, '\n', source->text + source->len - p));
+	     p++)
+		n++;
+	source->lines = malloc(n * sizeof(*source->lines));
+	if (!source->lines)
+		return -ENOMEM;
+	source->lines[line++] = 0;
+	for (const char *p = source->text; (p = memchr(p, '\n', source->text + source->len - p));
+	     p++)
+		source->lines[line++] = (uint32_t)(p + 1 - source->text);
+	source->n_lines = n;
+	return 0;
+}
+
+int source_init(struct source *source, const char *path, const char *text, size_t len)
+{
+	*source = (struct source){ .path = path };
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+		text += 3;
+		len -= 3;
+	}
+	source->text = malloc(len + 1);
+	if (!source->text)
+		return -ENOMEM;
+	if (len)
+		memcpy(source->text, text, len);
+	source->text[len] = '\0';
+	source->len = len;
+	return index_lines(source);
+}
+
+void source_done(struct source *source)
+{
+	free(source->text);
+	free(source->lines);
+	*source = (struct source){ 0 };
+}
+
+/* Index of the line that holds the offset. */
+static size_t line_of(const struct source *source, size_t offset)
+{
+	size_t low = 0, high = source->n_lines;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (source->lines[middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct diag_place source_place(const struct source *source, size_t offset, size_t width)
+{
+	size_t line, start, end;
+
+	if (offset > source->len)
+		offset = source->len;
+	line = line_of(source, offset);
+	/* At the very end, behind the last newline: what is missing is missing after the last
+	 * line that has text. */
+	if (line > 0 && offset == source->len && source->lines[line] == source->len)
+		offset = source->lines[line--] - 1;
+	start = source->lines[line];
+	end = line + 1 < source->n_lines ? source->lines[line + 1] - 1 : source->len;
+	if (end > start && source->text[end - 1] == '\r')
+		end--;
+	if (offset > end)
+		offset = end;
+	if (width > end - offset)
+		width = end - offset;
+	return (struct diag_place){
+		.file = source->path,
+		.line = (unsigned int)line + 1,
+		.column = (unsigned int)(offset - start) + 1,
+		.width = width ? (unsigned int)width : 1,
+		.source = source->text + start,
+		.source_len = end - start,
+	};
+}
+
+/* Length of the well-formed UTF-8 sequence at p, or 0. */
+static size_t utf8_sequence(const unsigned char *p, size_t len)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (!n || n > len || p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+int source_check(const struct source *source, struct diags *diags)
+{
+	const unsigned char *text = (const unsigned char *)source->text;
+
+	for (size_t i = 0; i < source->len;) {
+		size_t n = utf8_sequence(text + i, source->len - i);
+		struct diag_place place;
+
+		if (n > 1 || text[i] == '\t' || text[i] == '\n' ||
+		    (n == 1 && text[i] >= 0x20 && text[i] != 0x7f) ||
+		    (text[i] == '\r' && i + 1 < source->len && text[i + 1] == '\n')) {
+			i += n;
+			continue;
+		}
+		place = source_place(source, i, 1);
+		if (!n)
+			return diag_error(diags, &place,
+					  "byte 0x%02x is not UTF-8; save the file as UTF-8 text",
+					  text[i]);
+		return diag_error(diags, &place,
+				  "control character 0x%02x; a policy file is plain text", text[i]);
+	}
+	return 0;
+}
+
+int file_open(const char *path, size_t max_bytes, const char **ret_why)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		*ret_why = strerrordesc_np(-r);
+		return r;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		*ret_why = "it is a directory";
+		return -EISDIR;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		*ret_why = "it is not a regular file";
+		return -EINVAL;
+	}
+	if ((uint64_t)st.st_size > max_bytes) {
+		*ret_why =
+			max_bytes >= CONFIG_MAX_LIST_BYTES
+				? "it is larger than 512 MiB, the limit for a list file"
+				: "it is larger than 16 MiB, the limit for a policy file; put long "
+				  "lists of prefixes into list files";
+		return -EFBIG;
+	}
+	return TAKE_FD(fd);
+}
+
+int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len, const char **ret_why)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = file_open(path, max_bytes, ret_why);
+	size_t len = 0, capacity = 0;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t n;
+
+		*ret_why = "out of memory";
+		if (array_reserve((void **)&text, &capacity, len + 65536, 1) < 0)
+			return -ENOMEM;
+		n = read(fd, text + len, capacity - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int r = -errno;
+
+			*ret_why = strerrordesc_np(-r);
+			return r;
+		}
+		if (!n)
+			break;
+		len += (size_t)n;
+		if (len > max_bytes) {
+			*ret_why = "it grows while it is read";
+			return -EFBIG;
+		}
+	}
+	*ret = TAKE_PTR(text);
+	*ret_len = len;
+	return 0;
+}

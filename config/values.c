@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * values.c: fields whose values are numbers: from words, numbers and ranges to sorted, merged
+ * ranges within the field's domain.
+ */
+#include "loader.h"
+
+#include <string.h>
+
+#include "util.h"
+
+/* What may stand in a field. Domains are those of abi.h; the limits here are the language's. */
+struct scalar_syntax {
+	const char *what; /* "port" */
+	uint32_t least, most;
+	const struct word *words; /* NULL: numbers only */
+	bool hex;                 /* numbers are shown as 0x0806 */
+};
+
+static const struct scalar_syntax syntax[N_SCALAR_FIELDS] = {
+	[FIELD_PROTO] = { "protocol", 0, 255, protocol_words },
+	[FIELD_SPORT] = { "port", 0, 65535 },
+	[FIELD_DPORT] = { "port", 0, 65535 },
+	[FIELD_LENGTH] = { "length", 0, 65575 },
+	[FIELD_TTL] = { "TTL", 0, 255 },
+	[FIELD_DSCP] = { "DSCP", 0, 63, dscp_words },
+	[FIELD_VLAN] = { "VLAN", 1, 4094 },
+	[FIELD_ETHERTYPE] = { "ethertype", 0x600, 0xffff, ethertype_words, true },
+};
+
+/* --- ranges ------------------------------------------------------------------------------ */
+
+int ranges_add(struct ranges *ranges, uint32_t first, uint32_t last)
+{
+	/* Many values mostly repeat or touch: merge before the memory grows. */
+	if (ranges->n >= 2 * CONFIG_MAX_RANGES)
+		ranges_merge(ranges);
+	if (array_reserve((void **)&ranges->items, &ranges->capacity, ranges->n + 1,
+			  sizeof(*ranges->items)) < 0)
+		return -ENOMEM;
+	ranges->items[ranges->n++] = (struct range){ first, last };
+	return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct range *a = left, *b = right;
+
+	return a->first < b->first ? -1 : a->first > b->first;
+}
+
+void ranges_merge(struct ranges *ranges)
+{
+	struct range *items = ranges->items;
+	size_t n = 0;
+
+	if (!ranges->n)
+		return;
+	qsort(items, ranges->n, sizeof(*items), compare);
+	for (size_t i = 1; i < ranges->n; i++) {
+		if (items[i].first > items[n].last + 1)
+			items[++n] = items[i];
+		else if (items[i].last > items[n].last)
+			items[n].last = items[i].last;
+	}
+	ranges->n = n + 1;
+}
+
+int ranges_take(struct loader *loader, const struct node *node, struct ranges *ranges, bool negated,
+		struct scalar_match *match)
+{
+	if (ranges->n > CONFIG_MAX_RANGES)
+		return node_error(loader, node, "more than %d ranges in one condition",
+				  CONFIG_MAX_RANGES);
+	match->present = true;
+	match->negated = negated;
+	match->n_ranges = ranges->n;
+	match->ranges = TAKE_PTR(ranges->items);
+	return 0;
+}
+
+/* --- numbers ----------------------------------------------------------------------------- */
+
+/* 16 if it is no digit */
+static unsigned int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	c |= 'a' - 'A';
+	return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
+}
+
+bool number_parse(const char *text, size_t len, uint32_t *ret)
+{
+	unsigned int base = 10;
+	uint64_t value = 0;
+
+	if (len > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+		len -= 2;
+	} else if (len > 1 && text[0] == '0') {
+		return false; /* octal to some, decimal to others */
+	}
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned int digit = digit_of(text[i]);
+
+		if (digit >= base)
+			return false;
+		value = value * base + digit;
+		if (value > UINT32_MAX)
+			return false;
+	}
+	*ret = (uint32_t)value;
+	return true;
+}
+
+static bool looks_like_number(const char *text)
+{
+	return *text && strspn(text, "0123456789-") == strlen(text);
+}
+
+bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last)
+{
+	const char *dash = strchr(text, '-');
+	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+
+	if (!number_parse(text, len, ret_first))
+		return false;
+	*ret_last = *ret_first;
+	return !dash || number_parse(dash + 1, strlen(dash + 1), ret_last);
+}
+
+/* --- conditions -------------------------------------------------------------------------- */
+
+struct scalar_state {
+	const struct scalar_syntax *syntax;
+	const struct key_schema *key;
+	struct ranges ranges;
+};
+
+static const char *suggest_word(const struct word *words, const char *text)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	for (; words->name && n + 1 < ARRAY_SIZE(names); words++)
+		names[n++] = words->name;
+	names[n] = NULL;
+	return suggest(text, names);
+}
+
+static int refuse_word(struct loader *loader, const struct node *item,
+		       const struct scalar_state *state)
+{
+	const struct scalar_syntax *s = state->syntax;
+	const char *nearest = NULL;
+	char buffer[64];
+
+	if (item->text[0] == '$')
+		return node_error(loader, item,
+				  "not supported yet: sets of values other than "
+				  "prefixes; write the values here");
+	if (looks_like_number(item->text))
+		return node_error(loader, item, "'%.40s' is not a %s; write %s", item->text,
+				  s->what, state->key->form);
+	if (s->words && !is_quiet(loader))
+		nearest = suggest_word(s->words, item->text);
+	if (nearest)
+		return node_error(loader, item, "unknown %s '%.63s'; did you mean '%s'?", s->what,
+				  item->text, nearest);
+	return node_error(loader, item, "expected %s, found %s", state->key->form,
+			  node_describe(item, buffer, sizeof(buffer)));
+}
+
+static int parse_scalar(struct loader *loader, const struct node *item, void *target)
+{
+	struct scalar_state *state = target;
+	const struct scalar_syntax *s = state->syntax;
+	const struct word *word;
+	uint32_t first, last;
+	int r;
+
+	r = node_expect(loader, item, NODE_SCALAR, state->key->form);
+	if (r < 0)
+		return r;
+	word = s->words ? word_find(s->words, item->text) : NULL;
+	if (word)
+		return ranges_add(&state->ranges, word->value, word->value);
+	if (!range_parse(item->text, &first, &last))
+		return refuse_word(loader, item, state);
+	if (first > last)
+		return node_error(loader, item, "the range %s is backwards; write %u-%u",
+				  item->text, last, first);
+	if (first < s->least || last > s->most)
+		return node_error(loader, item,
+				  s->hex ? "%s %s is out of range: 0x%04x to 0x%04x"
+					 : "%s %s is out of range: %u to %u",
+				  s->what, item->text, s->least, s->most);
+	return ranges_add(&state->ranges, first, last);
+}
+
+static int add_text(struct text_list *items, const struct scalar_syntax *s,
+		    const struct range *range)
+{
+	const struct word *word = NULL;
+
+	if (s->words && range->first == range->last)
+		word = word_of(s->words, range->first);
+	if (word)
+		return text_list_add(items, "%s", word->name);
+	if (range->first == range->last)
+		return text_list_add(items, s->hex ? "0x%04x" : "%u", range->first);
+	return text_list_add(items, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first, range->last);
+}
+
+/* target is the rule's draft, key->arg the field. */
+int parse_match_scalar(struct loader *loader, const struct node *value,
+		       const struct key_schema *key, void *target)
+{
+	struct rule_draft *draft = target;
+	struct scalar_state state = { .syntax = &syntax[key->arg], .key = key };
+	struct text_list items = { 0 };
+	const struct node *inner;
+	bool negated;
+	int r;
+
+	r = negation_unwrap(loader, value, &inner, &negated);
+	if (!r)
+		r = items_parse(loader, inner, parse_scalar, &state);
+	if (!r) {
+		ranges_merge(&state.ranges);
+		for (size_t i = 0; i < state.ranges.n && !r; i++)
+			r = add_text(&items, state.syntax, &state.ranges.items[i]);
+	}
+	if (!r)
+		r = draft_add(draft, key, value, negated, &items);
+	if (!r)
+		r = ranges_take(loader, value, &state.ranges, negated,
+				&draft->rule->scalar[key->arg]);
+	text_list_done(&items);
+	free(state.ranges.items);
+	return r;
+}
