@@ -89,6 +89,13 @@ def die_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def end(process):
+    """Make sure that a process of ours is no more."""
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
 def remove_tree_of_pins(path):
     """Unlink every pin under a folder of bpffs: the last resort of a cleanup."""
     for folder, _, files in os.walk(path, topdown=False):
@@ -152,8 +159,9 @@ class Namespace:
         self.run(["sysctl", "-q", *[f"{key}={value}" for key, value in settings.items()]])
 
     def popen(self, argv, **options):
+        """Start a command. Ctrl-C on the terminal is for us alone; if we die, it does."""
         return subprocess.Popen(self.argv(argv), stdin=subprocess.DEVNULL,
-                                preexec_fn=die_with_parent, **options)
+                                preexec_fn=die_with_parent, start_new_session=True, **options)
 
     def socket(self, *args):
         """A socket that lives in this namespace."""
@@ -236,9 +244,8 @@ class Traffic:
         return Sent(json.loads(out))
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        if self.process.returncode is None:
+            end(self.process)
 
 
 class Sent:
@@ -246,7 +253,10 @@ class Sent:
 
     def __init__(self, report):
         self.packets, self.bytes = report["packets"], report["bytes"]
-        self.streams = {s["name"]: (s["packets"], s["bytes"]) for s in report["streams"]}
+        self.streams = {}
+        for s in report["streams"]:  # streams of one name count together
+            packets, octets = self.streams.get(s["name"], (0, 0))
+            self.streams[s["name"]] = (packets + s["packets"], octets + s["bytes"])
 
     @property
     def total(self):
