@@ -180,15 +180,23 @@ static struct subject subject_of(const struct policy *policy, const struct table
 				 tables->first_bit[ruleset] };
 }
 
-static void check_scalar_value(const struct subject *s, unsigned int field, uint32_t value)
+/* Element 0 of a field's table is for packets without it, element v + 1 for value v. */
+static uint32_t scalar_row(const struct subject *s, unsigned int field, uint32_t element)
 {
-	uint32_t at = s->config->scalar_offset[field] + value;
+	uint32_t at = s->config->scalar_offset[field] + element;
 
 	assert_true(at < s->tables->n_scalars);
+	return s->tables->scalars[at];
+}
+
+static void check_scalar_value(const struct subject *s, unsigned int field, uint32_t value)
+{
+	uint32_t row = scalar_row(s, field, value + 1);
+
 	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
 		bool expected = scalar_row_condition(&s->ruleset->rules[i].scalar[field], field,
 						     true, value);
-		bool bit = row_bit(s->tables, s->tables->scalars[at], s->first_bit + (uint32_t)i);
+		bool bit = row_bit(s->tables, row, s->first_bit + (uint32_t)i);
 
 		if (bit != expected) {
 			fprintf(stderr, "%s %u, rule %zu: bit is %d\n", scalar_field_name(field),
@@ -220,9 +228,9 @@ static void check_scalar(struct rng *rng, const struct subject *s, unsigned int 
 			assert_false(match->present);
 			continue;
 		}
-		assert_int_equal(row_bit(s->tables, s->config->scalar_absent_row[field],
-					 s->first_bit + (uint32_t)i),
-				 scalar_row_condition(match, field, false, 0));
+		assert_int_equal(
+			row_bit(s->tables, scalar_row(s, field, 0), s->first_bit + (uint32_t)i),
+			scalar_row_condition(match, field, false, 0));
 		for (size_t j = 0; match->present && j < match->n_ranges && j < 6; j++) {
 			check_near(s, field, match->ranges[j].first);
 			check_near(s, field, match->ranges[j].last);
