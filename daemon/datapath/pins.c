@@ -256,6 +256,11 @@ int pins_remove(const struct pins *pins, const char *format, ...)
 	return r < 0 ? r : remove_tree(AT_FDCWD, path, 4);
 }
 
+int pins_remove_all(const struct pins *pins)
+{
+	return remove_tree(AT_FDCWD, pins->path, 4);
+}
+
 bool pins_exist(const struct pins *pins, const char *format, ...)
 {
 	char path[PATH_MAX];

@@ -52,6 +52,8 @@ int pins_put(const struct pins *pins, int fd, const char *format, ...)
 /* Remove a pin or a folder with all in it; nothing there is success. */
 int pins_remove(const struct pins *pins, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Remove the folder itself with all in it. */
+int pins_remove_all(const struct pins *pins);
 bool pins_exist(const struct pins *pins, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * datapath.h: the whole of what is in the kernel, as the daemon (and offline.h) sees it: the
+ * ports we stand on, the live generation, the counters. Everything above asks only this.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile.h"
+#include "counters.h"
+#include "diag.h"
+#include "manifest.h"
+#include "policy.h"
+#include "port.h"
+
+struct datapath;
+
+/*
+ * datapath_open() - open the pin directory, take its lock, finish an interrupted swap, and
+ * adopt the ports, the generation and the counters that are there. No packet's fate changes
+ * but where a swap is finished.
+ */
+int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struct diags *diags);
+struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; returns NULL */
+
+/*
+ * datapath_install() - put a policy in force: attach where its ports are present, build and
+ * swap in a generation. On failure everything is as before, and diags says why. An interface
+ * that cannot be attached fails the whole only if it is required; else it is warned of.
+ */
+int datapath_install(struct datapath *datapath, const struct policy *policy,
+		     const struct tables *tables, struct diags *diags);
+
+/* Devices came, went or were renamed: forget what is gone, attach what has come. */
+int datapath_links_changed(struct datapath *datapath, struct diags *diags);
+
+/* The pass program in every slot. */
+int datapath_disarm(struct datapath *datapath, struct diags *diags);
+
+/* See gate_set_off(). */
+int datapath_set_off(struct datapath *datapath, const char *interface, bool off,
+		     struct diags *diags);
+
+/* See gate_detach(). */
+int datapath_detach(struct datapath *datapath, struct diags *diags);
+
+/* What is in force, or NULL. */
+const struct manifest *datapath_manifest(const struct datapath *datapath);
+
+/* A program of the live generation stands in some slot. */
+bool datapath_is_armed(const struct datapath *datapath);
+
+/* State of interface `index` of the manifest. */
+struct datapath_interface {
+	const struct port *port; /* NULL: not attached */
+	bool absent;             /* no such device */
+	bool off;
+	bool filtering;          /* the live generation's program stands in the slot */
+	uint32_t program_id;     /* in the slot */
+	uint32_t jited_bytes;
+	const char *error;       /* why it could not be attached, or NULL */
+};
+void datapath_interface(const struct datapath *datapath, uint32_t index,
+			struct datapath_interface *ret);
+
+int datapath_read_counter(struct datapath *datapath, uint32_t slot, struct counter *ret);

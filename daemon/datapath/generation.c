@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "generation.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "kernel.h"
+#include "smoke.h"
+#include "util.h"
+
+struct generation *generation_free(struct generation *generation)
+{
+	if (!generation)
+		return NULL;
+	manifest_free(generation->manifest);
+	ruleset_maps_close(&generation->maps);
+	free(generation->configs);
+	free(generation->redirect_ports);
+	free(generation->redirect_ifindexes);
+	free(generation);
+	return NULL;
+}
+
+static void generation_freep(struct generation **generation)
+{
+	generation_free(*generation);
+}
+
+static struct generation *generation_new(void)
+{
+	struct generation *generation = calloc(1, sizeof(*generation));
+
+	if (generation)
+		generation->maps = RULESET_MAPS_NONE;
+	return generation;
+}
+
+/* --- building ---------------------------------------------------------------------------- */
+
+int manifest_assign_slots(struct manifest *manifest, struct counters *counters,
+			  struct diags *diags)
+{
+	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
+		struct manifest_interface *interface = &manifest->interfaces[i];
+		const struct manifest_ruleset *ruleset = &manifest->rulesets[interface->ruleset];
+		struct counter_identity identity = {};
+		int r;
+
+		snprintf(identity.interface, NAME_LEN, "%s", interface->name);
+		r = counters_assign(counters, &identity, &interface->block, diags);
+		snprintf(identity.policy, NAME_LEN, "%s", ruleset->name);
+		for (uint32_t j = 0; r >= 0 && j < ruleset->n_rules; j++) {
+			memset(identity.rule, 0, NAME_LEN);
+			snprintf(identity.rule, NAME_LEN, "%s", ruleset->rules[j].name);
+			r = counters_assign(counters, &identity, &interface->slots[j], diags);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The interfaces' settings, and the slots of all their rules in one table. */
+static int fill_settings(struct generation *generation, const struct tables *tables,
+			 uint32_t **ret_slots, uint32_t *ret_n)
+{
+	const struct manifest *manifest = generation->manifest;
+	uint32_t n = 0, at = 0;
+	uint32_t *slots;
+
+	for (uint32_t i = 0; i < manifest->n_interfaces; i++)
+		n += manifest->rulesets[manifest->interfaces[i].ruleset].n_rules;
+	slots = calloc(n + 1, sizeof(*slots));
+	generation->configs = calloc(manifest->n_interfaces + 1, sizeof(*generation->configs));
+	if (!slots || !generation->configs) {
+		free(slots);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
+		const struct manifest_interface *interface = &manifest->interfaces[i];
+		uint32_t n_rules = manifest->rulesets[interface->ruleset].n_rules;
+		struct ruleset_config *config = &generation->configs[i];
+
+		*config = tables->configs[i];
+		config->generation = manifest->generation;
+		config->interface_block = interface->block;
+		config->interface_slots = at;
+		config->n_slots = n;
+		memcpy(slots + at, interface->slots, n_rules * sizeof(*slots));
+		at += n_rules;
+	}
+	*ret_slots = slots;
+	*ret_n = n;
+	return 0;
+}
+
+static int copy_redirects(struct generation *generation, const struct policy *policy)
+{
+	generation->redirect_ports =
+		calloc(policy->n_redirects + 1, sizeof(*generation->redirect_ports));
+	generation->redirect_ifindexes =
+		calloc(policy->n_redirects + 1, sizeof(*generation->redirect_ifindexes));
+	if (!generation->redirect_ports || !generation->redirect_ifindexes)
+		return -ENOMEM;
+	generation->n_redirects = policy->n_redirects;
+	for (size_t i = 0; i < policy->n_redirects; i++)
+		memcpy(generation->redirect_ports[i], policy->redirects[i].port, IFNAMSIZ);
+	return 0;
+}
+
+static uint64_t realtime_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,
+		     struct counters *counters, struct generation **ret, struct diags *diags)
+{
+	_cleanup_(generation_freep) struct generation *generation = generation_new();
+	_cleanup_free_ uint32_t *slots = NULL;
+	uint32_t n_slots;
+	int r;
+
+	if (!generation)
+		return -ENOMEM;
+	generation->built_here = true;
+	r = manifest_from_policy(policy, &generation->manifest);
+	if (r < 0)
+		return r;
+	generation->manifest->generation = number;
+	generation->manifest->loaded_usec = realtime_usec();
+	counters_begin(counters);
+	r = manifest_assign_slots(generation->manifest, counters, diags);
+	if (r >= 0)
+		r = fill_settings(generation, tables, &slots, &n_slots);
+	if (r >= 0)
+		r = copy_redirects(generation, policy);
+	if (r >= 0)
+		r = ruleset_maps_create(tables, slots, n_slots, policy->n_redirects,
+					&generation->maps, diags);
+	if (r < 0)
+		return r;
+	generation_update_redirects(generation);
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		r = smoke_test(policy, tables, i, &generation->maps, diags);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(generation);
+	return 0;
+}
+
+int generation_load_port(const struct pins *pins, const struct generation *generation,
+			 uint32_t interface, const struct port *port, struct counters *counters,
+			 int *ret_fd, struct diags *diags)
+{
+	unsigned long long number = generation->manifest->generation;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	r = ruleset_load(&generation->maps, counters_pages_fd(counters),
+			 &generation->configs[interface], port->frags, &fd, NULL, diags);
+	if (r < 0)
+		return r;
+	/* Of a device that had this ifindex before. */
+	r = pins_remove(pins, "generations/%llu/%s", number, port->key);
+	if (r >= 0)
+		r = pins_put(pins, fd, "generations/%llu/%s", number, port->key);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot pin %s/generations/%llu/%s", pins->path,
+				    number, port->key);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int generation_complete(const struct pins *pins, const struct generation *generation,
+			struct diags *diags)
+{
+	unsigned long long number = generation->manifest->generation;
+	_cleanup_free_ void *bytes = NULL;
+	_cleanup_close_ int fd = -1;
+	size_t size;
+	int r;
+
+	kernel_forget();
+	r = manifest_encode(generation->manifest, &bytes, &size);
+	if (r >= 0)
+		r = fd = kernel_table_create("xdpgate_policy", bytes, size);
+	if (r >= 0)
+		r = pins_put(pins, fd, "generations/%llu/manifest", number);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot pin %s/generations/%llu/manifest",
+				    pins->path, number);
+	return 0;
+}
+
+size_t generation_update_redirects(struct generation *generation)
+{
+	size_t absent = 0;
+
+	for (size_t i = 0; i < generation->n_redirects; i++) {
+		int ifindex = if_nametoindex(generation->redirect_ports[i]);
+
+		absent += ifindex == 0;
+		/* Set even if it seems unchanged: the kernel drops an entry with its device,
+		 * and the next device may have got the same number. */
+		if (ruleset_maps_set_redirect(&generation->maps, i, ifindex) == 0)
+			generation->redirect_ifindexes[i] = ifindex;
+	}
+	return absent;
+}
+
+/* --- pins -------------------------------------------------------------------------------- */
+
+int generation_pinned_program(const struct pins *pins, uint64_t number, const struct port *port)
+{
+	return pins_get(pins, "generations/%llu/%s", (unsigned long long)number, port->key);
+}
+
+static uint64_t generation_number(const char *name)
+{
+	char *end;
+	unsigned long long number = strtoull(name, &end, 10);
+
+	return *end || name[0] < '1' || name[0] > '9' ? 0 : number;
+}
+
+struct removal {
+	const struct pins *pins;
+	uint64_t keep;
+	int error;
+};
+
+static int remove_one(const char *name, void *context)
+{
+	struct removal *removal = context;
+	int r;
+
+	if (removal->keep && generation_number(name) == removal->keep)
+		return 0;
+	r = pins_remove(removal->pins, "generations/%s", name);
+	if (r < 0)
+		removal->error = r;
+	return 0;
+}
+
+int generation_remove_others(const struct pins *pins, uint64_t keep)
+{
+	struct removal removal = { .pins = pins, .keep = keep };
+	int r = pins_each(pins, "generations", remove_one, &removal);
+
+	return r < 0 ? r : removal.error;
+}
+
+struct intent {
+	uint64_t from, to;
+};
+
+int intent_write(const struct pins *pins, uint64_t from, uint64_t to, struct diags *diags)
+{
+	const struct intent intent = { .from = from, .to = to };
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	kernel_forget();
+	r = fd = kernel_table_create("xdpgate_intent", &intent, sizeof(intent));
+	if (r >= 0)
+		r = pins_put(pins, fd, "intent");
+	return r < 0 ? kernel_error(diags, r, "cannot pin %s/intent", pins->path) : 0;
+}
+
+int intent_read(const struct pins *pins, uint64_t *ret_to)
+{
+	_cleanup_close_ int fd = pins_get(pins, "intent");
+	_cleanup_free_ void *value = NULL;
+	size_t size;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = kernel_table_read(fd, &value, &size);
+	if (r < 0)
+		return r;
+	if (size != sizeof(struct intent))
+		return -EINVAL;
+	*ret_to = ((const struct intent *)value)->to;
+	return 0;
+}
+
+int intent_clear(const struct pins *pins)
+{
+	return pins_remove(pins, "intent");
+}
+
+/* --- finding ----------------------------------------------------------------------------- */
+
+static int read_manifest(const struct pins *pins, uint64_t number, struct manifest **ret)
+{
+	_cleanup_close_ int fd =
+		pins_get(pins, "generations/%llu/manifest", (unsigned long long)number);
+	_cleanup_free_ void *value = NULL;
+	size_t size;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = kernel_table_read(fd, &value, &size);
+	if (r >= 0)
+		r = manifest_decode(value, size, ret);
+	if (r >= 0 && (*ret)->generation != number) {
+		*ret = manifest_free(*ret);
+		r = -EINVAL;
+	}
+	return r;
+}
+
+struct search {
+	const struct pins *pins;
+	struct port *const *ports;
+	size_t n_ports;
+	struct manifest *found;
+	bool found_in_slot; /* one of its programs judges packets */
+	uint64_t highest;
+	struct diags *diags;
+};
+
+static bool in_a_slot(const struct search *search, uint64_t number)
+{
+	for (size_t i = 0; i < search->n_ports; i++) {
+		_cleanup_close_ int fd =
+			generation_pinned_program(search->pins, number, search->ports[i]);
+
+		if (fd >= 0 && kernel_prog_id(fd) == port_slot_get(search->ports[i]))
+			return true;
+	}
+	return false;
+}
+
+static int consider(const char *name, void *context)
+{
+	struct search *search = context;
+	struct manifest *manifest = NULL;
+	uint64_t number = generation_number(name);
+	bool live;
+	int r;
+
+	if (!number)
+		return 0;
+	if (number > search->highest)
+		search->highest = number;
+	r = read_manifest(search->pins, number, &manifest);
+	if (r == -ENOENT)
+		return 0; /* never completed */
+	if (r < 0) {
+		diag_warning(search->diags, NULL,
+			     "%s/generations/%s is %s; it is not adopted, and goes with the next "
+			     "policy that is loaded",
+			     search->pins->path, name,
+			     r == -ESTALE ? "of another version of xdpgate" :
+					    "not a generation of xdpgate, or damaged");
+		return 0;
+	}
+	live = in_a_slot(search, number);
+	if (!search->found || (live && !search->found_in_slot) ||
+	    (live == search->found_in_slot && number < search->found->generation)) {
+		manifest_free(search->found);
+		search->found = manifest;
+		search->found_in_slot = live;
+	} else {
+		manifest_free(manifest);
+	}
+	return 0;
+}
+
+int generation_find(const struct pins *pins, struct port *const *ports, size_t n_ports,
+		    struct generation **ret, uint64_t *ret_highest, struct diags *diags)
+{
+	struct search search = { .pins = pins, .ports = ports, .n_ports = n_ports,
+				 .diags = diags };
+	struct generation *generation;
+	int r;
+
+	r = pins_each(pins, "generations", consider, &search);
+	if (r < 0)
+		return r;
+	*ret_highest = search.highest;
+	*ret = NULL;
+	if (!search.found)
+		return 0;
+	generation = generation_new();
+	if (!generation) {
+		manifest_free(search.found);
+		return -ENOMEM;
+	}
+	generation->manifest = search.found;
+	*ret = generation;
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * smoke.h: a last look before a generation goes live: a few frames through a probe of what
+ * is about to be swapped in, against the oracle.
+ */
+#pragma once
+
+#include "compile.h"
+#include "diag.h"
+#include "policy.h"
+#include "ruleset.h"
+
+/* 0, or -EBADMSG (with the frame and both answers in diags) if program and oracle differ, or
+ * another negative errno if the probe could not be loaded or run. */
+int smoke_test(const struct policy *policy, const struct tables *tables, size_t interface,
+	       const struct ruleset_maps *maps, struct diags *diags);
