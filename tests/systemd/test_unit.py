@@ -185,7 +185,7 @@ class Unit(unittest.TestCase):
         self.assertEqual(int(fields["CapAmb"], 16), 0)
         self.assertEqual(fields["NoNewPrivs"], "1")
         self.assertEqual(fields["Seccomp"], "2")
-        for path, writable in (("/usr/x", False), ("/etc/x", False), ("/root/x", False),
+        for path, writable in (("/usr/x", False), ("/etc/x", False), ("/home/x", False),
                                ("/run/xdpgate/x", True), ("/sys/fs/bpf/xdpgate", True)):
             tool = "mkdir" if path.startswith("/sys") else "touch"
             done = self.box.shell("nsenter", "-t", inside, "-m", tool, path + "-try",

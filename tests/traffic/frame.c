@@ -153,8 +153,7 @@ static void put_ipv6(const struct stream *stream, uint64_t *random, uint8_t *at,
 		upper += 8;
 	}
 	if (stream->fragment != LATER_FRAGMENT)
-		put_upper(stream, random, upper, len - (size_t)(upper - at),
-			  sum(0, at + 8, 32));
+		put_upper(stream, random, upper, len - (size_t)(upper - at), sum(0, at + 8, 32));
 }
 
 /* Bytes of the least valid IP packet of the stream. A fragment that is not the last holds a
@@ -174,7 +173,7 @@ static size_t least_packet(const struct stream *stream)
 size_t stream_frame(const struct stream *stream, uint64_t *random, uint8_t *frame)
 {
 	size_t at = 2 * ETH_ALEN, size = draw(random, stream->size), least;
-	unsigned int ethertype = stream->family == AF_INET	? ETH_P_IP
+	unsigned int ethertype = stream->family == AF_INET    ? ETH_P_IP
 				 : stream->family == AF_INET6 ? ETH_P_IPV6
 							      : stream->ethertype;
 

@@ -88,8 +88,8 @@ static bool next_turn(struct run *run)
 
 static int emit(struct run *run, const uint8_t *frame, size_t len, struct stream *stream)
 {
-	int r = run->file ? pcap_write(run->file, run->n_frames, frame, len) :
-			    wire_send(run->wire, frame, len);
+	int r = run->file ? pcap_write(run->file, run->n_frames, frame, len)
+			  : wire_send(run->wire, frame, len);
 
 	if (r < 0)
 		return -1;
@@ -201,8 +201,10 @@ static int run_all(struct options *options)
 		return -1;
 	report(options, &run, dropped);
 	if (dropped) {
-		fprintf(stderr, "xg-traffic: the interface dropped %" PRIu64 " frames: the "
-				"figures above are not what arrived\n", dropped);
+		fprintf(stderr,
+			"xg-traffic: the interface dropped %" PRIu64 " frames: the "
+			"figures above are not what arrived\n",
+			dropped);
 		return -1;
 	}
 	return 0;

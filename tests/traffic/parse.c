@@ -181,7 +181,9 @@ static int parse_key(struct stream *stream, const char *key, const char *value)
 {
 	if (strcmp(key, "name") == 0)
 		return snprintf(stream->name, sizeof(stream->name), "%s", value) <
-				       (int)sizeof(stream->name) ? 0 : -1;
+				       (int)sizeof(stream->name)
+			       ? 0
+			       : -1;
 	if (strcmp(key, "count") == 0)
 		return parse_number(value, 1UL << 40, &stream->count) || !stream->count ? -1 : 0;
 	if (strcmp(key, "src") == 0)
@@ -245,7 +247,7 @@ static int settle_family(struct stream *stream)
 
 	if (stream->raw || stream->ethertype)
 		return 0;
-	stream->family = stream->dst.n	 ? stream->dst.items[0].family
+	stream->family = stream->dst.n   ? stream->dst.items[0].family
 			 : stream->src.n ? stream->src.items[0].family
 					 : AF_INET;
 	bool six = stream->family == AF_INET6;

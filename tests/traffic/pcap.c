@@ -80,8 +80,10 @@ int pcap_read(FILE *file, uint8_t *frame, size_t *ret_len)
 		return 0;
 	if (n != sizeof(record) || record.captured < 14 || record.captured > MAX_FRAME ||
 	    fread(frame, record.captured, 1, file) != 1) {
-		fprintf(stderr, "xg-traffic: the capture file is cut short or has a frame of "
-				"less than 14 or more than %d bytes\n", MAX_FRAME);
+		fprintf(stderr,
+			"xg-traffic: the capture file is cut short or has a frame of "
+			"less than 14 or more than %d bytes\n",
+			MAX_FRAME);
 		return -1;
 	}
 	*ret_len = record.captured;

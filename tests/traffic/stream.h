@@ -17,8 +17,8 @@
 #define STREAM_KEYS_HELP                                                                           \
 	"  name=TEXT          how the report calls it (default: its number)\n"                     \
 	"  count=N            frames to send; with --loop its weight (default 1)\n"                \
-	"  src=P[+P…]|@FILE   sources: prefixes, or a list file of one prefix a line\n"            \
-	"  dst=P[+P…]|@FILE   destinations; the first one's family is the stream's\n"              \
+	"  src=P[+P…]|@FILE   sources: prefixes, or a list file of one prefix a line\n"          \
+	"  dst=P[+P…]|@FILE   destinations; the first one's family is the stream's\n"            \
 	"  proto=udp|tcp|icmp|NUMBER   (default udp; icmp is ICMPv6 for IPv6)\n"                   \
 	"  sport=N[-N] dport=N[-N]     ports (default 1024-65535 and 9)\n"                         \
 	"  flags=N            TCP flags byte (default 0x02, SYN)\n"                                \
