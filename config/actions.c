@@ -113,6 +113,15 @@ static int parse_word(struct loader *loader, const struct node *item, void *targ
 			  node_describe(item, buffer, sizeof(buffer)));
 }
 
+static const char *action_name(enum action_kind kind)
+{
+	const struct key_schema *key = schema_action.keys;
+
+	while (key->parse && key->arg != kind)
+		key++;
+	return key->name;
+}
+
 static bool is_terminal(const struct action *action)
 {
 	return action->kind != ACTION_COUNT;
@@ -128,12 +137,25 @@ static int check_order(struct loader *loader, const struct node *item, const str
 	if (is_terminal(last))
 		return node_error(loader, item,
 				  "no action may follow '%s', which ends the judging; put it last",
-				  schema_action.keys[0].arg == last->kind ? "drop"
-				  : last->kind == ACTION_PASS             ? "pass"
-									  : "redirect");
+				  action_name(last->kind));
 	if (rule->n_actions == MAX_ACTIONS)
 		return node_error(loader, item, "more than %d actions", MAX_ACTIONS);
 	return 0;
+}
+
+/* `{limit: 10/s, per: src}` is refused for its keys, not for their number. */
+static bool has_later_key(const struct node *item)
+{
+	for (const struct node *value = item->first; value; value = value->next) {
+		const struct key_schema *key =
+			value->key->kind == NODE_SCALAR
+				? schema_find(&schema_action, value->key->text)
+				: NULL;
+
+		if (key && !key->parse)
+			return true;
+	}
+	return false;
 }
 
 static int parse_action(struct loader *loader, const struct node *item, void *target)
@@ -144,7 +166,7 @@ static int parse_action(struct loader *loader, const struct node *item, void *ta
 	if (r < 0)
 		return r;
 	if (item->kind == NODE_MAPPING) {
-		if (item->n > 1)
+		if (item->n > 1 && !has_later_key(item))
 			return node_error(loader, item, "one action each: write [{...}, {...}]");
 		return mapping_parse(loader, item, &schema_action, target);
 	}
@@ -155,6 +177,12 @@ static int parse_action(struct loader *loader, const struct node *item, void *ta
 /* The rule's verdict, and the normalised text. */
 static int finish_actions(struct loader *loader, struct rule_draft *draft)
 {
+	static const enum verdict verdicts[] = {
+		[ACTION_COUNT] = VERDICT_NONE,
+		[ACTION_DROP] = VERDICT_DROP,
+		[ACTION_PASS] = VERDICT_PASS,
+		[ACTION_REDIRECT] = VERDICT_REDIRECT,
+	};
 	struct rule *rule = draft->rule;
 	struct text_list items = { 0 };
 	int r = 0;
@@ -162,25 +190,13 @@ static int finish_actions(struct loader *loader, struct rule_draft *draft)
 	for (size_t i = 0; i < rule->n_actions && !r; i++) {
 		const struct action *action = &rule->actions[i];
 
-		switch (action->kind) {
-		case ACTION_COUNT:
-			r = text_list_add(&items, "count");
-			break;
-		case ACTION_DROP:
-			rule->verdict = VERDICT_DROP;
-			r = text_list_add(&items, "drop");
-			break;
-		case ACTION_PASS:
-			rule->verdict = VERDICT_PASS;
-			r = text_list_add(&items, "pass");
-			break;
-		case ACTION_REDIRECT:
-			rule->verdict = VERDICT_REDIRECT;
-			rule->redirect = action->redirect;
+		rule->verdict = verdicts[action->kind];
+		rule->redirect = action->redirect;
+		if (action->kind == ACTION_REDIRECT)
 			r = text_list_add(&items, "{redirect: %s}",
 					  loader->policy->redirects[action->redirect].port);
-			break;
-		}
+		else
+			r = text_list_add(&items, "%s", action_name(action->kind));
 	}
 	if (!r)
 		r = text_add_list(&draft->action, &items);

@@ -13,7 +13,17 @@ static const struct word mode_words[] = { { "native", ATTACH_NATIVE },
 					  { "generic", ATTACH_GENERIC },
 					  { NULL, 0 } };
 
-/* What the kernel takes for a device's name (dev_valid_name()). */
+/* What the kernel takes for a device's name (dev_valid_name()), as far as a terminal takes it. */
+static bool is_device_name(const char *name)
+{
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++)
+		if (*name <= ' ' || *name > '~' || *name == '/' || *name == ':')
+			return false;
+	return true;
+}
+
 int port_check(struct loader *loader, const struct node *node, const char *name)
 {
 	size_t len = strlen(name);
@@ -24,7 +34,7 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 			"'%.40s' is too long for the name of a network device, which has %d "
 			"bytes at most%s",
 			name, IFNAMSIZ - 1, node->key ? "" : "; write the device as 'port'");
-	if (!len || !strcmp(name, ".") || !strcmp(name, "..") || strpbrk(name, "/: \t\r\n\v\f"))
+	if (!is_device_name(name))
 		return node_error(loader, node, "'%s' cannot be the name of a network device",
 				  name);
 	return 0;

@@ -11,8 +11,8 @@
 #include "prefix.h"
 #include "util.h"
 
-#define PIECE_BYTES        (256U << 10)
-#define MAX_LINE           4096U
+#define PIECE_BYTES (256U << 10)
+#define MAX_LINE 4096U
 #define MAX_ALL_LIST_BYTES (2 * CONFIG_MAX_LIST_BYTES)
 
 struct list {
@@ -58,6 +58,15 @@ static int refuse_word(struct list *list, enum prefix_result result, const struc
 	return diag_error(list->loader->diags, &place, "%s", message);
 }
 
+static int refuse_long_line(struct list *list)
+{
+	struct diag_place place = { .file = list->path, .line = list->line };
+
+	return diag_error(list->loader->diags, &place,
+			  "a line of more than %u bytes; is this a list of prefixes, one a line?",
+			  MAX_LINE);
+}
+
 /* One line without its end. 0, or -ENOMEM; what is wrong with the line goes to list->status. */
 static int parse_line(struct list *list, const char *line, size_t len)
 {
@@ -67,6 +76,10 @@ static int parse_line(struct list *list, const char *line, size_t len)
 	int r;
 
 	list->line++;
+	if (len > MAX_LINE) {
+		list->status = worse(list->status, refuse_long_line(list));
+		return 0;
+	}
 	if (len && line[len - 1] == '\r')
 		len--;
 	while (end < line + len && *end != '#' && *end != ';')
@@ -105,15 +118,6 @@ static ssize_t parse_lines(struct list *list, const char *buffer, size_t len)
 		line = end + 1;
 	}
 	return line - buffer;
-}
-
-static int refuse_long_line(struct list *list)
-{
-	struct diag_place place = { .file = list->path, .line = list->line + 1 };
-
-	return diag_error(list->loader->diags, &place,
-			  "a line of more than %u bytes; is this a list of prefixes, one a line?",
-			  MAX_LINE);
 }
 
 static int spend_bytes(struct list *list, size_t file_bytes, size_t n)
@@ -159,7 +163,7 @@ static int parse_file(struct list *list, int fd, char *buffer)
 		kept -= (size_t)used;
 		memmove(buffer, buffer + used, kept);
 		if (kept > MAX_LINE)
-			return refuse_long_line(list);
+			return parse_line(list, buffer, kept); /* and no further: what is this? */
 	}
 	return kept ? parse_line(list, buffer, kept) : 0;
 }

@@ -73,6 +73,8 @@ int names_parse(struct loader *loader, const struct node *node, struct name_inde
 /* A scalar that is one of the words. */
 int word_parse(struct loader *loader, const struct node *node, const struct word *words,
 	       const char *expected, uint32_t *ret);
+/* The word that text may mean, or NULL. */
+const char *word_suggest(const struct loader *loader, const struct word *words, const char *text);
 
 /* Is the name one that may be given to things? If not, -EINVAL, reported. */
 int name_check(struct loader *loader, const struct node *node, const char *one);

@@ -71,74 +71,82 @@ static const char *join_keys(const struct mapping_schema *schema, char *buffer, 
 	return buffer;
 }
 
-/* `dport:22` is one word to YAML. True, with an error reported, if that is what happened. */
-static bool lacks_space(struct loader *loader, const struct node *value,
-			const struct mapping_schema *schema)
+/* `dport:22` is one word to YAML: the key that was meant, or NULL if that is not what happened. */
+static const struct key_schema *key_without_space(const struct node *value,
+						  const struct mapping_schema *schema)
 {
 	const char *text = value->key->text, *colon = strchr(text, ':');
 	char name[NAME_LEN];
 
 	if (!colon || !node_is_empty(value) || (size_t)(colon - text) >= sizeof(name))
-		return false;
+		return NULL;
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
-	if (!schema_find(schema, name))
-		return false;
-	node_error(loader, value->key, "a space is missing behind the colon; write '%s: %.40s'",
-		   name, colon + 1);
-	return true;
+	return schema_find(schema, name);
 }
 
+/* Report an unknown key. *ret_meant is the key that was meant, NULL if we have no idea. */
 static int refuse_key(struct loader *loader, const struct node *value,
-		      const struct mapping_schema *schema)
+		      const struct mapping_schema *schema, const struct key_schema **ret_meant)
 {
 	const struct node *key = value->key;
-	const struct key_schema *known;
+	const struct key_schema *meant;
 	char buffer[256];
 
+	*ret_meant = NULL;
 	if (!strcmp(key->text, "<<"))
 		return node_error(loader, key, "merge keys are not supported; write the keys out");
-	if (lacks_space(loader, value, schema))
-		return -EINVAL;
-	known = schema_suggest(schema, key->text);
-	if (known)
+	meant = key_without_space(value, schema);
+	if (meant) {
+		*ret_meant = meant;
+		return node_error(loader, key,
+				  "a space is missing behind the colon; write '%s: %.40s'",
+				  meant->name, key->text + strlen(meant->name) + 1);
+	}
+	meant = schema_suggest(schema, key->text);
+	if (meant) {
+		*ret_meant = meant;
 		return node_error(loader, key, "unknown %s '%.63s'; did you mean '%s'?",
-				  schema->noun, key->text, known->name);
+				  schema->noun, key->text, meant->name);
+	}
 	return node_error(loader, key, "unknown %s '%.63s' in %s; it may have: %s", schema->noun,
 			  key->text, schema->what, join_keys(schema, buffer, sizeof(buffer)));
 }
 
-/* Sort the values of a mapping by the schema's keys. */
-static int collect_values(struct loader *loader, const struct node *node,
-			  const struct mapping_schema *schema, const struct node **values,
-			  bool *ret_unsupported)
+/* The values of a mapping, by the schema's keys. */
+struct values {
+	const struct node *of[MAX_SCHEMA_KEYS];
+	bool meant[MAX_SCHEMA_KEYS]; /* a wrong key stood for it: it is not missing */
+	bool unsupported;            /* there is a key that comes later: nothing is missing */
+};
+
+static int collect_value(struct loader *loader, const struct node *value,
+			 const struct mapping_schema *schema, struct values *values)
 {
-	int r = 0;
+	const struct key_schema *key, *meant;
+	const struct node **slot;
+	int r;
 
-	for (const struct node *value = node->first; value; value = value->next) {
-		const struct key_schema *key;
-
-		if (value->key->kind != NODE_SCALAR) {
-			r = -EINVAL; /* reported where the tree was made */
-			continue;
-		}
-		key = schema_find(schema, value->key->text);
-		if (!key) {
-			r = refuse_key(loader, value, schema);
-		} else if (!key->parse) {
-			r = node_error(loader, value->key, "not supported yet: %s '%s' (%s)",
-				       schema->noun, key->name, key->help);
-			*ret_unsupported = true;
-		} else if (values[key - schema->keys]) {
-			struct place first = node_place(loader, values[key - schema->keys]->key);
-
-			r = node_error(loader, value->key,
-				       "%s '%s' is repeated; it is on line %u already",
-				       schema->noun, key->name, first.line);
-		} else {
-			values[key - schema->keys] = value;
-		}
+	if (value->key->kind != NODE_SCALAR)
+		return -EINVAL; /* reported where the tree was made */
+	key = schema_find(schema, value->key->text);
+	if (!key) {
+		r = refuse_key(loader, value, schema, &meant);
+		if (meant)
+			values->meant[meant - schema->keys] = true;
+		return r;
 	}
-	return r;
+	if (!key->parse) {
+		values->unsupported = true;
+		return node_error(loader, value->key, "not supported yet: %s '%s' (%s)",
+				  schema->noun, key->name, key->help);
+	}
+	slot = &values->of[key - schema->keys];
+	if (*slot)
+		return node_error(loader, value->key,
+				  "%s '%s' is repeated; it is on line %u already", schema->noun,
+				  key->name, node_place(loader, (*slot)->key).line);
+	*slot = value;
+	return 0;
 }
 
 static int parse_fallback(struct loader *loader, const struct node *node,
@@ -158,21 +166,21 @@ static int parse_fallback(struct loader *loader, const struct node *node,
 int mapping_parse(struct loader *loader, const struct node *node,
 		  const struct mapping_schema *schema, void *target)
 {
-	const struct node *values[MAX_SCHEMA_KEYS] = { NULL };
-	bool unsupported = false;
-	int r;
+	struct values values = { 0 };
+	int r = 0;
 
-	r = collect_values(loader, node, schema, values, &unsupported);
+	for (const struct node *value = node->first; value; value = value->next)
+		r = worse(r, collect_value(loader, value, schema, &values));
 	for (const struct key_schema *key = schema->keys; key->name && r != -ENOMEM; key++) {
-		const struct node *value = values[key - schema->keys];
+		size_t i = (size_t)(key - schema->keys);
 
-		if (value)
-			r = worse(r, key->parse(loader, value, key, target));
+		if (values.of[i])
+			r = worse(r, key->parse(loader, values.of[i], key, target));
 		else if (key->fallback)
 			r = worse(r, parse_fallback(loader, node, key, target));
-		else if (key->required && !unsupported)
-			r = worse(r, node_error(loader, node, "%s needs '%s': %s", schema->what,
-						key->name, key->form));
+		else if (key->required && !values.unsupported && !values.meant[i])
+			r = worse(r, node_error(loader, node, "missing '%s' in %s; expected %s",
+						key->name, schema->what, key->form));
 	}
 	return r;
 }
@@ -277,10 +285,24 @@ int names_parse(struct loader *loader, const struct node *node, struct name_inde
 	return r;
 }
 
+const char *word_suggest(const struct loader *loader, const struct word *words, const char *text)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	if (is_quiet(loader))
+		return NULL;
+	for (; words->name && n + 1 < ARRAY_SIZE(names); words++)
+		names[n++] = words->name;
+	names[n] = NULL;
+	return suggest(text, names);
+}
+
 int word_parse(struct loader *loader, const struct node *node, const struct word *words,
 	       const char *expected, uint32_t *ret)
 {
 	const struct word *word;
+	const char *nearest;
 	char buffer[64];
 	int r;
 
@@ -288,9 +310,13 @@ int word_parse(struct loader *loader, const struct node *node, const struct word
 	if (r < 0)
 		return r;
 	word = word_find(words, node->text);
-	if (!word)
-		return node_error(loader, node, "expected %s, found %s", expected,
-				  node_describe(node, buffer, sizeof(buffer)));
-	*ret = word->value;
-	return 0;
+	if (word) {
+		*ret = word->value;
+		return 0;
+	}
+	nearest = word_suggest(loader, words, node->text);
+	return node_error(loader, node,
+			  nearest ? "expected %s, found %s; did you mean '%s'?"
+				  : "expected %s, found %s",
+			  expected, node_describe(node, buffer, sizeof(buffer)), nearest);
 }

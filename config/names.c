@@ -12,7 +12,7 @@
 /* https://www.iana.org/assignments/protocol-numbers */
 const struct word protocol_words[] = {
 	{ "icmp", 1 },   { "igmp", 2 },      { "ipip", 4 },    { "tcp", 6 },        { "egp", 8 },
-	{ "udp", 17 },   { "dccp", 33 },     { "ipv6", 41 },   { "rsvp", 46 },      { "gre", 47 },
+	{ "udp", 17 },   { "dccp", 33 },     { "6in4", 41 },   { "rsvp", 46 },      { "gre", 47 },
 	{ "esp", 50 },   { "ah", 51 },       { "icmpv6", 58 }, { "none", 59 },      { "eigrp", 88 },
 	{ "ospf", 89 },  { "etherip", 97 },  { "pim", 103 },   { "vrrp", 112 },     { "l2tp", 115 },
 	{ "sctp", 132 }, { "udplite", 136 }, { "mpls", 137 },  { "ipv6-icmp", 58 }, { "carp", 112 },

@@ -137,24 +137,28 @@ const char *prefix_format(const struct prefix *prefix, char *buffer)
 void prefix_explain(enum prefix_result result, const char *text, size_t len,
 		    const struct prefix *prefix, char *buffer, size_t size)
 {
-	int shown = len > 60 ? 60 : (int)len;
-	const char *more = len > 60 ? "..." : "", *address_end = memchr(text, '/', len);
-	char masked[PREFIX_TEXT];
+	const char *slash = memchr(text, '/', len), *more = len > 60 ? "..." : "";
+	char shown[61], masked[PREFIX_TEXT];
+	size_t n = len > 60 ? 60 : len;
 
+	memcpy(shown, text, n);
+	shown[n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (!shown[i])
+			shown[i] = '?';
 	switch (result) {
 	case PREFIX_HOST_BITS:
 		snprintf(buffer, size,
-			 "'%.*s' has bits set behind its prefix length; write %s for the network, "
-			 "or %.*s for the one host",
-			 shown, text, prefix_format(prefix, masked), (int)(address_end - text),
-			 text);
+			 "'%s' has bits set behind its prefix length; write %s for the network, or "
+			 "%.*s for the one host",
+			 shown, prefix_format(prefix, masked), (int)(slash - text), text);
 		return;
 	case PREFIX_LENGTH:
-		snprintf(buffer, size, "'%.*s%s': the prefix length is a number from 0 to %d",
-			 shown, text, more, prefix->family == FAMILY_V4 ? 32 : 128);
+		snprintf(buffer, size, "'%s%s': the prefix length is a number from 0 to %d", shown,
+			 more, prefix->family == FAMILY_V4 ? 32 : 128);
 		return;
 	default:
-		snprintf(buffer, size, "'%.*s%s' is not an IPv4 or IPv6 address or prefix", shown,
-			 text, more);
+		snprintf(buffer, size, "'%s%s' is not an IPv4 or IPv6 address or prefix", shown,
+			 more);
 	}
 }

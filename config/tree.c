@@ -240,6 +240,14 @@ static int on_scalar(struct builder *b, struct fy_event *event)
 	copy[node->len] = '\0';
 	node->text = copy;
 	node->plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
+	if (!node->len && !node->plain) { /* the marks are between the quotes */
+		const struct fy_mark *mark = fy_event_start_mark(event);
+
+		if (mark && mark->input_pos > 0) {
+			node->offset = (uint32_t)mark->input_pos - 1;
+			node->width = 2;
+		}
+	}
 	if (strlen(copy) != node->len) {
 		node->kind = NODE_BAD;
 		refuse(b, node->offset, node->width, "a value must not hold a NUL character");
@@ -375,22 +383,29 @@ static size_t indenting_tab(const struct source *source, unsigned int line)
 static void report_syntax(struct builder *b, const struct fy_diag_error *error)
 {
 	const struct fy_mark *mark = error->fyt ? fy_token_start_mark(error->fyt) : NULL;
-	const struct node *bracket = strstr(error->msg, "closing") ? open_bracket(b) : NULL;
+	const struct node *bracket = open_bracket(b);
 	size_t line = error->line > 0 ? (size_t)error->line : 1, offset, tab;
-	struct diag_place place;
+	struct diag_place place, open;
 
 	if (line > b->source->n_lines)
 		line = b->source->n_lines;
 	offset = mark ? mark->input_pos : b->source->lines[line - 1];
-	if (bracket)
-		offset = bracket->offset;
 	place = source_place(b->source, offset, 1);
-	tab = indenting_tab(b->source, place.line);
-	if (tab && !bracket) {
-		refuse(b, tab, 1, "a tab cannot indent in YAML; use spaces");
-		return;
+	b->status = -EINVAL;
+	if (bracket) {
+		open = source_place(b->source, bracket->offset, 1);
+		if (open.line != place.line || place.column > place.source_len) {
+			diag_error(b->diags, &open,
+				   "YAML syntax: this bracket is not closed (line %u: %s)",
+				   place.line, error->msg);
+			return;
+		}
 	}
-	b->status = diag_error(b->diags, &place, "YAML syntax: %s", error->msg);
+	tab = indenting_tab(b->source, place.line);
+	if (tab && !bracket)
+		refuse(b, tab, 1, "a tab cannot indent in YAML; use spaces");
+	else
+		diag_error(b->diags, &place, "YAML syntax: %s", error->msg);
 }
 
 static int parse_events(struct builder *b, struct fy_diag *diag)

@@ -141,17 +141,6 @@ struct scalar_state {
 	struct ranges ranges;
 };
 
-static const char *suggest_word(const struct word *words, const char *text)
-{
-	const char *names[64];
-	size_t n = 0;
-
-	for (; words->name && n + 1 < ARRAY_SIZE(names); words++)
-		names[n++] = words->name;
-	names[n] = NULL;
-	return suggest(text, names);
-}
-
 static int refuse_word(struct loader *loader, const struct node *item,
 		       const struct scalar_state *state)
 {
@@ -163,11 +152,19 @@ static int refuse_word(struct loader *loader, const struct node *item,
 		return node_error(loader, item,
 				  "not supported yet: sets of values other than "
 				  "prefixes; write the values here");
+	if (s->words == protocol_words &&
+	    (!strcmp(item->text, "ip") || !strcmp(item->text, "ipv4") ||
+	     !strcmp(item->text, "ipv6")))
+		return node_error(
+			loader, item,
+			"'%s' is not carried in an IP packet; for the version of IP, write "
+			"ethertype: ipv4 or ethertype: ipv6",
+			item->text);
 	if (looks_like_number(item->text))
 		return node_error(loader, item, "'%.40s' is not a %s; write %s", item->text,
 				  s->what, state->key->form);
-	if (s->words && !is_quiet(loader))
-		nearest = suggest_word(s->words, item->text);
+	if (s->words)
+		nearest = word_suggest(loader, s->words, item->text);
 	if (nearest)
 		return node_error(loader, item, "unknown %s '%.63s'; did you mean '%s'?", s->what,
 				  item->text, nearest);
