@@ -35,6 +35,9 @@ static struct policy *edge_policy(void)
 		     FRAGMENT_FIRST, FRAGMENT_FIRST);
 	build_scalar(build_rule(policy, internet, "later", VERDICT_NONE), FIELD_FRAGMENT,
 		     FRAGMENT_LATER, FRAGMENT_LATER);
+	rule = build_rule(policy, internet, "later-protocol", VERDICT_NONE);
+	build_scalar(rule, FIELD_FRAGMENT, FRAGMENT_LATER, FRAGMENT_LATER);
+	build_scalar(rule, FIELD_PROTO, 0, 255);
 	build_scalar(build_rule(policy, internet, "jumbo", VERDICT_NONE), FIELD_LENGTH, 9000,
 		     65575);
 	rule = build_rule(policy, internet, "https", VERDICT_PASS);
@@ -530,9 +533,11 @@ static const struct {
 	{ "no next header", v6_no_next_header, BY_REASON(PASS, DEFAULT) },
 
 	{ "IPv4 first fragment", v4_first_fragment, BY_RULE_AND(DROP, "dns", "first") },
-	{ "IPv4 later fragment", v4_later_fragment, BY_RULE_AND(PASS, "udp-by-number", "later") },
+	{ "IPv4 later fragment", v4_later_fragment,
+	  BY_RULE_AND(PASS, "udp-by-number", "later later-protocol") },
 	{ "IPv6 first fragment", v6_first_fragment, BY_RULE_AND(PASS, "https", "first") },
-	{ "IPv6 later fragment", v6_later_fragment, BY_RULE_AND(PASS, "udp-by-number", "later") },
+	{ "IPv6 later fragment", v6_later_fragment,
+	  BY_RULE_AND(PASS, "udp-by-number", "later later-protocol") },
 	{ "IPv6 atomic fragment", v6_atomic_fragment, BY_RULE(DROP, "dns") },
 	{ "IPv6 later fragment ahead of options", v6_later_fragment_without_protocol,
 	  BY_REASON_AND(PASS, DEFAULT, "later") },
@@ -542,10 +547,10 @@ static const struct {
 	{ "IPv4 fragment over the TCP flags", v4_overlap, BY_REASON(DROP, FRAGMENT_OVERLAP) },
 	{ "IPv6 fragment over the TCP flags", v6_overlap, BY_REASON(DROP, FRAGMENT_OVERLAP) },
 	{ "UDP at offset 8 overlaps nothing", v4_offset_8_udp,
-	  BY_RULE_AND(PASS, "udp-by-number", "later") },
+	  BY_RULE_AND(PASS, "udp-by-number", "later later-protocol") },
 	{ "IPv4 fragment beyond 65535", v4_overrun, BY_REASON(DROP, FRAGMENT_OVERRUN) },
 	{ "IPv4 fragment up to 65535, and padding", v4_no_overrun,
-	  BY_RULE_AND(PASS, "udp-by-number", "later") },
+	  BY_RULE_AND(PASS, "udp-by-number", "later later-protocol") },
 	{ "IPv6 fragment beyond 65535", v6_overrun, BY_REASON(DROP, FRAGMENT_OVERRUN) },
 
 	{ "ARP", arp, BY_RULE(DROP, "arp") },

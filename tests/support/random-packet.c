@@ -308,6 +308,8 @@ static void put_payload(struct rng *rng, const struct wishes *wishes, struct pac
 		packet_payload(p, length - now);
 }
 
+static const uint8_t odd_next[] = { 0, 43, 44, 51, 60, 135, 139, 140, 253, 254 };
+
 static void put_ip(struct rng *rng, const struct wishes *wishes, struct packet *p)
 {
 	uint8_t dscp = (uint8_t)grant(wishes, FIELD_DSCP, rng_below(rng, 64));
@@ -336,6 +338,8 @@ static void put_ip(struct rng *rng, const struct wishes *wishes, struct packet *
 			p->data[p->network + 6] |= rng_below(rng, 2) ? 0x40 : 0x80;
 	}
 	put_upper(rng, wishes, p);
+	if (p->fragment && rng_percent(rng, 15)) /* ahead of what it cannot know */
+		packet_proto(p, odd_next[rng_below(rng, ARRAY_SIZE(odd_next))]);
 	put_payload(rng, wishes, p);
 	packet_end(p);
 }

@@ -681,6 +681,11 @@ static void test_most_scalar_rows(void **state)
 	rules_by_bit(policy, FIELD_DPORT, 65536);
 	assert_refused(policy, "port");
 	policy_free(policy);
+
+	policy = one_interface(); /* one field alone */
+	rules_by_bit(policy, FIELD_ICMP, 131072);
+	assert_refused(policy, "icmp");
+	policy_free(policy);
 }
 
 static void test_no_rules(void **state)
