@@ -197,13 +197,13 @@ class Receiver:
     """Counts what reaches an interface behind the XDP hook: what the filter let pass."""
 
     PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 6, 23
-    SOL_PACKET, ETH_P_ALL = 263, 3
+    SOL_PACKET, ETH_P_ALL, SO_RCVBUFFORCE = 263, 3, 33
 
     def __init__(self, namespace, device, keep=False):
         self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.setsockopt(self.SOL_PACKET, self.PACKET_IGNORE_OUTGOING, 1)
         if keep:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+            self.socket.setsockopt(socket.SOL_SOCKET, self.SO_RCVBUFFORCE, 64 << 20)
         # Names are resolved in the socket's own namespace.
         self.socket.bind((device, self.ETH_P_ALL))
 
@@ -295,23 +295,20 @@ class Lab(contextlib.ExitStack):
         self.namespaces[label] = namespace
         return namespace
 
-    def veth(self, near, near_name, far, far_name, up=True, mtu=1500, offload=False):
+    def veth(self, near, near_name, far, far_name, mtu=1500):
         """A veth pair whose ends lie in two namespaces. Tags stay in the frame and
         checksums are complete, as they would be on a wire."""
         run(["ip", "link", "add", near_name, "netns", near.handle, "mtu", mtu, "type", "veth",
              "peer", "name", far_name, "netns", far.handle, "mtu", mtu])
-        for namespace, name in ((near, near_name), (far, far_name)):
-            if not offload:
-                namespace.run(["ethtool", "-K", name, "rxvlan", "off", "txvlan", "off",
-                               "tx", "off"], check=False)
-            # NAPI at this end, without which frames redirected to the other are lost.
+        ends = ((near, near_name), (far, far_name))
+        for namespace, name in ends:
+            namespace.run(["ethtool", "-K", name, "rxvlan", "off", "txvlan", "off", "tx", "off"])
+            namespace.ip("link", "set", name, "up")
+            # NAPI at this end, without which frames redirected to the other are lost. It takes
+            # only while the link is up.
             namespace.run(["ethtool", "-K", name, "gro", "on"])
-            if up:
-                namespace.ip("link", "set", name, "up")
-        if up:
-            for namespace, name in ((near, near_name), (far, far_name)):
-                wait_for(lambda n=namespace, d=name: n.link(d)["operstate"] == "UP",
-                         f"{name} is up")
+        for namespace, name in ends:
+            wait_for(lambda n=namespace, d=name: n.link(d)["operstate"] == "UP", f"{name} is up")
 
     def neighbour(self, namespace, device, address, other, other_device):
         """Tell a namespace a neighbour's MAC, so that no ARP or ND is needed."""
@@ -514,6 +511,16 @@ class Stats:
         """All packets of an interface: the sum of its verdicts."""
         verdicts = self.interfaces[interface]["verdicts"].values()
         return (sum(v["packets"] for v in verdicts), sum(v["bytes"] for v in verdicts))
+
+
+def captured(path):
+    """The frames of a capture file that xg-traffic wrote."""
+    data, frames, at = path.read_bytes(), [], 24
+    while at < len(data):
+        length, = struct.unpack_from("I", data, at + 8)
+        frames.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return frames
 
 
 def bpf_objects(kind):
