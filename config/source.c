@@ -115,7 +115,15 @@ static size_t utf8_sequence(const unsigned char *p, size_t len)
 	return n;
 }
 
-int source_check(const struct source *source, struct diags *diags)
+static int refuse(const struct source *source, struct diags *diags, size_t offset,
+		  const char *message)
+{
+	struct diag_place place = source_place(source, offset, 1);
+
+	return diag_error(diags, &place, "%s", message);
+}
+
+static int check_characters(const struct source *source, struct diags *diags)
 {
 	const unsigned char *text = (const unsigned char *)source->text;
 
@@ -138,6 +146,40 @@ int source_check(const struct source *source, struct diags *diags)
 				  "control character 0x%02x; a policy file is plain text", text[i]);
 	}
 	return 0;
+}
+
+static int check_lines(const struct source *source, struct diags *diags)
+{
+	for (size_t i = 0; i < source->n_lines; i++) {
+		size_t start = source->lines[i];
+		size_t end = i + 1 < source->n_lines ? source->lines[i + 1] : source->len;
+
+		if (source->text[start] == '%')
+			return refuse(source, diags, start,
+				      "YAML directives are not supported; remove the line");
+		if (end - start > SOURCE_MAX_LINE)
+			return refuse(
+				source, diags, start,
+				"a line of more than 256 KiB; put long lists of prefixes into "
+				"list files");
+	}
+	return 0;
+}
+
+int source_check(const struct source *source, struct diags *diags)
+{
+	size_t n_marks = 0;
+	int r;
+
+	r = check_characters(source, diags);
+	if (!r)
+		r = check_lines(source, diags);
+	for (size_t i = 0; i < source->len && !r; i++)
+		if (strchr("[{&!", source->text[i]) && ++n_marks > SOURCE_MAX_MARKS)
+			r = refuse(source, diags, i,
+				   "more than 250000 lists, mappings, anchors and tags; this is no "
+				   "policy");
+	return r;
 }
 
 int file_open(const char *path, size_t max_bytes, const char **ret_why)

@@ -26,7 +26,14 @@ void source_done(struct source *source);
 /* The place of width bytes from offset on. Points into source. */
 struct diag_place source_place(const struct source *source, size_t offset, size_t width);
 
-/* 0, or -EINVAL with an error: not UTF-8, or a control character that YAML does not allow. */
+/*
+ * source_check() - refuse what is no text for a YAML parser, before it sees it: what is not UTF-8,
+ * control characters, directives. Also what would cost libfyaml memory out of proportion to the
+ * file: it reads a whole line ahead, and keeps each open bracket, anchor and tag.
+ * 0, or -EINVAL with an error.
+ */
+#define SOURCE_MAX_LINE (256U << 10)
+#define SOURCE_MAX_MARKS 250000 /* of [ { & ! in a file */
 int source_check(const struct source *source, struct diags *diags);
 
 /*

@@ -390,6 +390,9 @@ static void report_syntax(struct builder *b, const struct fy_diag_error *error)
 	if (line > b->source->n_lines)
 		line = b->source->n_lines;
 	offset = mark ? mark->input_pos : b->source->lines[line - 1];
+	if (offset > 0 && strstr(error->msg, "quoted") &&
+	    strchr("\"'", b->source->text[offset - 1]))
+		offset--; /* at the quote, not behind it */
 	place = source_place(b->source, offset, 1);
 	b->status = -EINVAL;
 	if (bracket) {
@@ -456,7 +459,9 @@ int tree_parse(struct tree *tree, const struct source *source, struct diags *dia
 	_cleanup_(diag_destroy) struct fy_diag *diag = NULL;
 	_cleanup_(parser_destroy) struct fy_parser *parser = NULL;
 	struct fy_diag_cfg diag_cfg;
-	struct fy_parse_cfg parse_cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG };
+	struct fy_parse_cfg parse_cfg = {
+		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_SLOPPY_FLOW_INDENTATION,
+	};
 	int r;
 
 	*tree = (struct tree){ 0 };

@@ -348,20 +348,24 @@ static void limits(void **state)
 	len = (size_t)sprintf(text, HEAD "      - {name: r, do: drop, match: {dport: [");
 	for (int i = 0; i <= CONFIG_MAX_RANGES; i++)
 		len += (size_t)sprintf(text + len, "%d, ", i * 2);
-	len += (size_t)sprintf(text + len, "1]}}\n");
+	len += (size_t)sprintf(text + len, "65535]}}\n");
 	refuses(text, len, "more than 4096 ranges");
 
-	memset(text, '[', SIZE);
-	refuses(text, SIZE, "nested too deeply");
+	memset(text, '[', 1000);
+	refuses(text, 1000, "nested too deeply");
 
-	huge = calloc(1, CONFIG_MAX_FILE_BYTES + 1);
-	memset(huge, ' ', CONFIG_MAX_FILE_BYTES + 1);
+	huge = malloc(CONFIG_MAX_FILE_BYTES + 1);
+	memset(huge, '\n', CONFIG_MAX_FILE_BYTES + 1);
 	refuses(huge, CONFIG_MAX_FILE_BYTES + 1, "larger than 16 MiB");
-	memset(huge, ',', CONFIG_MAX_FILE_BYTES);
-	for (size_t i = 0; i < CONFIG_MAX_FILE_BYTES; i += 2)
-		huge[i] = 'a';
-	huge[0] = '[';
+	refuses(huge, CONFIG_MAX_FILE_BYTES, "the file is empty");
+	memset(huge, 'x', 1 << 20);
+	refuses(huge, 1 << 20, "a line of more than 256 KiB");
+	for (size_t i = 0; i < CONFIG_MAX_FILE_BYTES; i += 4)
+		memcpy(huge + i, "- a\n", 4);
 	refuses(huge, CONFIG_MAX_FILE_BYTES, "more than 1000000 values");
+	for (size_t i = 0; i < CONFIG_MAX_FILE_BYTES; i += 4)
+		memcpy(huge + i, "[ \n ", 4);
+	refuses(huge, CONFIG_MAX_FILE_BYTES, "more than 250000 lists");
 }
 
 static void rules_up_to_the_limit(void **state)

@@ -22,7 +22,7 @@ static struct diag_place at(const char *file, unsigned int line, unsigned int co
 	};
 }
 
-static char *print(const struct diags *diags, bool colour)
+static __attribute__((noinline)) char *print(const struct diags *diags, bool colour)
 {
 	char *text = NULL;
 	size_t len;
@@ -94,11 +94,12 @@ static void carets(void **state)
 		_cleanup_(diags_free) struct diags diags = { 0 };
 		struct diag_place place =
 			at("f", 1, cases[i].column, cases[i].width, cases[i].source);
-		_cleanup_free_ char *text = NULL;
+		char *text;
 
 		diag_error(&diags, &place, "x");
 		text = print(&diags, false);
 		assert_string_equal(strchr(text, '\n') + 1, cases[i].expected);
+		free(text);
 	}
 }
 
