@@ -110,7 +110,7 @@ class Unit(unittest.TestCase):
         self.box.write("/etc/xdpgate/xdpgate.yaml", POLICY.replace("drop", "drpo"))
         done = self.systemctl("reload", "xdpgated", check=False)
         self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(self.journal(), r"xdpgate\.yaml:8:\d+: error: .*drpo")
+        self.assertRegex(self.journal(), r"xdpgate\.yaml:9:\d+: error: .*drpo")
         self.assertEqual(self.show("ActiveState"), "active")
         before = self.stats()
         self.assert_counts_on(before, self.shoot())
@@ -168,7 +168,7 @@ class Unit(unittest.TestCase):
         records = [json.loads(line) for line in self.journal("-o", "json").splitlines()]
         self.assertTrue(any("XDPGATE_GENERATION" in r and r.get("PRIORITY") == "5"
                             for r in records), records[-5:])
-        bad = [r for r in records if r.get("XDPGATE_LINE") == "8"]
+        bad = [r for r in records if r.get("XDPGATE_LINE") == "9"]
         self.assertTrue(bad, "test_03's error with its place")
         self.assertTrue(bad[0]["XDPGATE_FILE"].endswith("xdpgate.yaml"))
         self.assertEqual(bad[0]["PRIORITY"], "3")
