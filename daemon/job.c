@@ -120,7 +120,7 @@ static int find_job_type(char **ret)
 	if (r >= 0)
 		return 0;
 	log_debug_errno(r, "the system bus does not say which job is running: %m;"
-			" asking systemd itself");
+			   " asking systemd itself");
 	r = open_manager_socket(&manager);
 	if (r >= 0)
 		r = ask_job_type(manager, ret);
@@ -137,7 +137,7 @@ bool job_is_restart(void)
 	r = find_job_type(&type);
 	if (r < 0) {
 		log_warning_errno(r, "cannot ask systemd whether this is a restart: %m;"
-				  " taking it for a stop");
+				     " taking it for a stop");
 		return false;
 	}
 	log_debug("systemd's job on this unit: %s", *type ? type : "none");

@@ -12,12 +12,12 @@
 #include "log.h"
 #include "util.h"
 
-#define SETTLE_USEC      50000ULL    /* between two calls */
-#define FAILED_USEC      1000000ULL  /* from a failure to the next try, and the first backoff */
+#define SETTLE_USEC 50000ULL   /* between two calls */
+#define FAILED_USEC 1000000ULL /* from a failure to the next try, and the first backoff */
 #define BACKOFF_MAX_USEC 30000000ULL
-#define ACCURACY_USEC    1000
-#define MESSAGES_AT_ONCE 256         /* then other events have their turn */
-#define RECEIVE_BYTES    (1 << 20)
+#define ACCURACY_USEC 1000
+#define MESSAGES_AT_ONCE 256 /* then other events have their turn */
+#define RECEIVE_BYTES (1 << 20)
 
 struct links {
 	sd_event *event;
@@ -85,8 +85,9 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
 			break;
 		} else if (errno != EINTR) {
 			/* Deaf to interfaces the daemon is no use: let it be started anew. */
-			return sd_event_exit(links->event,
-					     log_error_errno(errno, "cannot read from netlink: %m"));
+			return sd_event_exit(
+				links->event,
+				log_error_errno(errno, "cannot read from netlink: %m"));
 		}
 	}
 	return changed ? schedule_change(links) : 0;

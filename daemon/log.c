@@ -15,9 +15,9 @@
 #include "util.h"
 
 #define MESSAGE_BYTES 2048 /* of an ordinary message, as formatted; longer ones are cut */
-#define RECORD_BYTES  8192 /* of a record, escaped, with source line and caret */
-#define MAX_FIELDS    12
-#define FIELD_BYTES   256
+#define RECORD_BYTES 8192  /* of a record, escaped, with source line and caret */
+#define MAX_FIELDS 12
+#define FIELD_BYTES 256
 
 static struct {
 	int max_level;
@@ -204,13 +204,16 @@ static void emit(const struct record *record)
 	write_stderr(record);
 }
 
-int log_write(const struct log_place *place, int level, const char *interface, int error,
-	      const char *format, ...)
+void log_write(const struct log_place *place, int level, const char *interface, int error,
+	       const char *format, ...)
 {
 	int saved_errno = errno;
 	char message[MESSAGE_BYTES], escaped[RECORD_BYTES];
 	struct record record = {
-		.place = place, .level = level, .interface = interface, .message = escaped,
+		.place = place,
+		.level = level,
+		.interface = interface,
+		.message = escaped,
 	};
 	va_list args;
 
@@ -225,7 +228,6 @@ int log_write(const struct log_place *place, int level, const char *interface, i
 		emit(&record);
 	}
 	errno = saved_errno;
-	return -abs(error);
 }
 
 static void log_diag(struct diag *diag)
@@ -234,7 +236,9 @@ static void log_diag(struct diag *diag)
 	struct diags one = { .items = diag, .n = 1, .n_errors = is_error, .n_warnings = !is_error };
 	char escaped[RECORD_BYTES];
 	struct record record = {
-		.level = is_error ? LOG_ERR : LOG_WARNING, .diag = diag, .message = escaped,
+		.level = is_error ? LOG_ERR : LOG_WARNING,
+		.diag = diag,
+		.message = escaped,
 	};
 	_cleanup_free_ char *text = NULL;
 	size_t length = 0;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <syslog.h>
 
 #include "diag.h"
@@ -29,21 +30,25 @@ struct log_place {
 /* Levels are LOG_ERR .. LOG_DEBUG of <syslog.h>; interface (XDPGATE_INTERFACE=) may be NULL. */
 #define log_full(level, interface, ...) log_write(LOG_HERE, level, interface, 0, __VA_ARGS__)
 
-#define log_error(...)   ((void)log_full(LOG_ERR, NULL, __VA_ARGS__))
-#define log_warning(...) ((void)log_full(LOG_WARNING, NULL, __VA_ARGS__))
-#define log_notice(...)  ((void)log_full(LOG_NOTICE, NULL, __VA_ARGS__))
-#define log_info(...)    ((void)log_full(LOG_INFO, NULL, __VA_ARGS__))
-#define log_debug(...)   ((void)log_full(LOG_DEBUG, NULL, __VA_ARGS__))
+#define log_error(...) log_full(LOG_ERR, NULL, __VA_ARGS__)
+#define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
+#define log_notice(...) log_full(LOG_NOTICE, NULL, __VA_ARGS__)
+#define log_info(...) log_full(LOG_INFO, NULL, __VA_ARGS__)
+#define log_debug(...) log_full(LOG_DEBUG, NULL, __VA_ARGS__)
 
-#define log_interface(level, interface, ...) ((void)log_full(level, interface, __VA_ARGS__))
+#define log_interface(level, interface, ...) log_full(level, interface, __VA_ARGS__)
 
 /* `return log_error_errno(r, "cannot open %s: %m", path)`: %m is the text of r, a negative (or
  * positive) errno; evaluates to the negative one, whether or not the level is logged. */
-#define log_full_errno(level, interface, error, ...) \
-	log_write(LOG_HERE, level, interface, error, __VA_ARGS__)
-#define log_error_errno(error, ...)   log_full_errno(LOG_ERR, NULL, error, __VA_ARGS__)
+#define log_full_errno(level, interface, error, ...)                                               \
+	({                                                                                         \
+		int _error = abs(error);                                                           \
+		log_write(LOG_HERE, level, interface, _error, __VA_ARGS__);                        \
+		-_error; /* here, where the compiler sees that it is negative */                   \
+	})
+#define log_error_errno(error, ...) log_full_errno(LOG_ERR, NULL, error, __VA_ARGS__)
 #define log_warning_errno(error, ...) log_full_errno(LOG_WARNING, NULL, error, __VA_ARGS__)
-#define log_debug_errno(error, ...)   log_full_errno(LOG_DEBUG, NULL, error, __VA_ARGS__)
+#define log_debug_errno(error, ...) log_full_errno(LOG_DEBUG, NULL, error, __VA_ARGS__)
 
 /* One record for each diagnostic: "file:line:col: error: message", then the source line and
  * the caret. Errors are LOG_ERR, warnings LOG_WARNING. */
@@ -66,5 +71,6 @@ int log_level_from_name(const char *name);
  */
 size_t log_escape(char *out, size_t size, const char *text, bool keep_newlines);
 
-int log_write(const struct log_place *place, int level, const char *interface, int error,
-	      const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* error: 0, or what %m tells, an errno of either sign. */
+void log_write(const struct log_place *place, int level, const char *interface, int error,
+	       const char *format, ...) __attribute__((format(printf, 5, 6)));

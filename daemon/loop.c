@@ -61,7 +61,8 @@ void loop_report(struct loop *loop)
 
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
-	log_notice("SIG%s from process %u: stopping", sigabbrev_np((int)si->ssi_signo), si->ssi_pid);
+	log_notice("SIG%s from process %u: stopping", sigabbrev_np((int)si->ssi_signo),
+		   si->ssi_pid);
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
@@ -74,8 +75,7 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 	if (result >= 0)
 		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
 	else if (diags && diags->n_errors)
-		log_error("reload failed; generation %" PRIu64 " stays in force",
-			  loop->generation);
+		log_error("reload failed; generation %" PRIu64 " stays in force", loop->generation);
 	else
 		log_error_errno(result, "reload failed: %m; generation %" PRIu64 " stays in force",
 				loop->generation);
@@ -112,8 +112,8 @@ int loop_watch_signals(struct loop *loop)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		sd_event_source *source;
 
-		r = sd_event_add_signal(loop->event, &source, signals[i].signal,
-					signals[i].handler, loop);
+		r = sd_event_add_signal(loop->event, &source, signals[i].signal, signals[i].handler,
+					loop);
 		if (r < 0)
 			return log_error_errno(r, "cannot watch SIG%s: %m",
 					       sigabbrev_np(signals[i].signal));
@@ -170,7 +170,10 @@ static void log_new_diags(const struct diags *diags)
 		struct diag *diag = &diags->items[i];
 		bool is_error = diag->severity == SEVERITY_ERROR;
 		struct diags one = {
-			.items = diag, .n = 1, .n_errors = is_error, .n_warnings = !is_error,
+			.items = diag,
+			.n = 1,
+			.n_errors = is_error,
+			.n_warnings = !is_error,
 		};
 
 		if (say_again(diag))

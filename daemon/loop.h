@@ -16,7 +16,7 @@
 #include "gate.h"
 #include "links.h"
 
-#define STOP_PRIORITY   (SD_EVENT_PRIORITY_NORMAL - 20)
+#define STOP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define RELOAD_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 /* The parts belong to main(), which makes and frees them. */
@@ -35,7 +35,7 @@ int loop_block_signals(void);
 /* SIGTERM and SIGINT end the loop, SIGHUP reloads; the watchdog is fed if one is set. */
 int loop_watch_signals(struct loop *loop);
 
-int loop_on_links(void *userdata);                                        /* a links_handler */
+int loop_on_links(void *userdata);                                       /* a links_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 
 /* Tell the service manager and the log's fields what is true now; plan another try for an

@@ -55,12 +55,12 @@ static int fill_standard_fds(void)
 static bool off_at_boot(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/cmdline", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
+	char line[8192] = ""; /* no kernel has a longer one */
 	char *word, *rest;
 
-	if (!file || getline(&line, &size, file) < 0) {
-		log_warning("cannot read /proc/cmdline: %m; taking it that xdpgate=off is not there");
+	if (!file || (!fgets(line, sizeof(line), file) && ferror(file))) {
+		log_warning(
+			"cannot read /proc/cmdline: %m; taking it that xdpgate=off is not there");
 		return false;
 	}
 	for (word = strtok_r(line, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
@@ -119,7 +119,7 @@ static enum exit_status stop(struct gate *gate)
 	log_diags(&diags);
 	if (r < 0) {
 		log_error_errno(r, "cannot disarm: %m; some interfaces may go on filtering:"
-				" see 'xdpgate off' and 'xdpgate detach'");
+				   " see 'xdpgate off' and 'xdpgate detach'");
 		return STATUS_FAILED;
 	}
 	log_notice("stopped: still attached, but every packet passes");
@@ -129,7 +129,8 @@ static enum exit_status stop(struct gate *gate)
 static enum exit_status run(const struct options *options)
 {
 	const struct gate_options gate_options = {
-		.config_path = options->config, .pin_dir = options->pin_dir,
+		.config_path = options->config,
+		.pin_dir = options->pin_dir,
 	};
 	_cleanup_(diags_free) struct diags diags = { 0 };
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;

@@ -27,8 +27,10 @@ int notify_take_socket(int *ret)
 	if (n < 0)
 		return log_error_errno(n, "cannot take the sockets that were passed: %m");
 	if (n > 1)
-		return log_error_errno(EINVAL, "%d sockets were passed, one is expected: use a"
-				       " single ListenStream=", n);
+		return log_error_errno(EINVAL,
+				       "%d sockets were passed, one is expected: use a"
+				       " single ListenStream=",
+				       n);
 	*ret = n == 1 ? SD_LISTEN_FDS_START : -1;
 	return 0;
 }
@@ -86,8 +88,8 @@ void notify_stopping(const char *status)
 
 static bool waited_for(const struct gate_interface_status *interface)
 {
-	return interface->required && (interface->state == INTERFACE_ABSENT ||
-				       interface->state == INTERFACE_FAILED);
+	return interface->required &&
+	       (interface->state == INTERFACE_ABSENT || interface->state == INTERFACE_FAILED);
 }
 
 static void list_waited_for(FILE *out, const struct gate_status *status)
@@ -109,8 +111,8 @@ static void list_waited_for(FILE *out, const struct gate_status *status)
 
 /* Interfaces in the given state, as "WORDS a, b; "; an absent one that the daemon waits for
  * has been named already. */
-static void list_interfaces(FILE *out, const struct gate_status *status,
-			    enum interface_state state, const char *words)
+static void list_interfaces(FILE *out, const struct gate_status *status, enum interface_state state,
+			    const char *words)
 {
 	const char *separator = words;
 

@@ -38,24 +38,35 @@ static const struct option_spec {
 
 /* --- values ------------------------------------------------------------------------------ */
 
+/* Caller frees; NULL with errno set. */
+static char *make_absolute(const char *path)
+{
+	_cleanup_free_ char *cwd = NULL;
+	char *absolute;
+	size_t size;
+
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return NULL;
+	size = strlen(cwd) + strlen(path) + 2;
+	absolute = malloc(size);
+	if (absolute)
+		snprintf(absolute, size, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, path);
+	return absolute;
+}
+
 static int set_path(char **path, const char *value)
 {
-	_cleanup_free_ char *cwd = NULL, *absolute = NULL;
+	char *absolute = make_absolute(value);
 
-	if (value[0] == '/') {
-		absolute = strdup(value);
-	} else {
-		cwd = getcwd(NULL, 0);
-		if (!cwd)
-			return log_error_errno(errno, "cannot resolve the relative path '%s': %m",
-					       value);
-		if (asprintf(&absolute, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, value) < 0)
-			absolute = NULL;
+	if (!absolute) {
+		log_error("cannot take the path '%s': %m", value);
+		return -ENOMEM; /* or the folder we are in is gone; no usage error either way */
 	}
-	if (!absolute)
-		return log_error_errno(ENOMEM, "cannot keep the path '%s': %m", value);
 	free(*path);
-	*path = TAKE_PTR(absolute);
+	*path = absolute;
 	return 0;
 }
 
@@ -72,9 +83,10 @@ static int set_socket(struct options *options, const char *value)
 	if (r < 0)
 		return r;
 	if (strlen(options->socket) > longest)
-		return log_error_errno(EINVAL, "--socket: the path has %zu bytes, a UNIX socket's"
-				       " may have %zu: %s", strlen(options->socket), longest,
-				       options->socket);
+		return log_error_errno(EINVAL,
+				       "--socket: the path has %zu bytes, a UNIX socket's"
+				       " may have %zu: %s",
+				       strlen(options->socket), longest, options->socket);
 	return 0;
 }
 
@@ -88,8 +100,10 @@ static int set_log_level(struct options *options, const char *value)
 	int level = log_level_from_name(value);
 
 	if (level < 0)
-		return log_error_errno(level, "--log-level: unknown level '%s'; known are error,"
-				       " warning, notice, info, debug", value);
+		return log_error_errno(level,
+				       "--log-level: unknown level '%s'; known are error,"
+				       " warning, notice, info, debug",
+				       value);
 	options->log_level = level;
 	return 0;
 }

@@ -43,8 +43,8 @@ static int check_needs(void)
 		if (capng_have_capability(CAPNG_PERMITTED, table[i].capability))
 			continue;
 		if (table[i].need != NEED_ALWAYS) {
-			log_debug("no capability to %s (cap_%s): going on without", table[i].purpose,
-				  name ? name : "unknown");
+			log_debug("no capability to %s (cap_%s): going on without",
+				  table[i].purpose, name ? name : "unknown");
 			continue;
 		}
 		n += snprintf(missing + n, sizeof(missing) - n, "%scap_%s (to %s)", n ? ", " : "",
@@ -55,11 +55,15 @@ static int check_needs(void)
 	if (!n)
 		return 0;
 	if (geteuid() != 0)
-		return log_error_errno(EPERM, "xdpgated must run as root: missing %s; start it by"
-				       " 'systemctl start xdpgated', or with sudo", missing);
-	return log_error_errno(EPERM, "missing %s: whatever started xdpgated has taken it away; add"
+		return log_error_errno(EPERM,
+				       "xdpgated must run as root: missing %s; start it by"
+				       " 'systemctl start xdpgated', or with sudo",
+				       missing);
+	return log_error_errno(EPERM,
+			       "missing %s: whatever started xdpgated has taken it away; add"
 			       " it to CapabilityBoundingSet= of the unit, or to what the container"
-			       " may do", missing);
+			       " may do",
+			       missing);
 }
 
 /* Keep what the table names and this process has. */

@@ -72,8 +72,12 @@ static int fail(const struct gate *gate, const char *what, struct diags *diags)
 	int error = script_number(gate, what), line = script_number(gate, "place");
 	const char source[] = "\tthe text\x1b[31m of the line";
 	const struct diag_place place = {
-		.file = gate->config_path, .line = line, .column = 6, .width = 4,
-		.source = source, .source_len = sizeof(source) - 1,
+		.file = gate->config_path,
+		.line = line,
+		.column = 6,
+		.width = 4,
+		.source = source,
+		.source_len = sizeof(source) - 1,
 	};
 
 	if (error)
@@ -193,6 +197,8 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 	struct gate_interface_status *interface = calloc(1, sizeof(*interface));
 	const char *port = script(gate, "port");
 
+	if (!interface)
+		return -ENOMEM;
 	snprintf(interface->name, sizeof(interface->name), "wan");
 	snprintf(interface->port, sizeof(interface->port), "%s", port ?: "lo");
 	interface->required = true;

@@ -20,6 +20,7 @@ import tap  # pylint: disable=wrong-import-position
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build")).resolve()
 DAEMON = os.environ.get("XDPGATED_FAKE", str(BUILD / "tests" / "shell" / "xdpgated-fake"))
+NAME = pathlib.Path(DAEMON).name  # as the log calls it
 
 
 def wait_for(condition, what, timeout=5):

@@ -64,7 +64,7 @@ class Journal(shell.Case):
         daemon = self.start_in_journal()
         record = self.wait_record("^ready$")
         self.assertEqual(record["PRIORITY"], "5")
-        self.assertEqual(record["SYSLOG_IDENTIFIER"], "xdpgated-fake")
+        self.assertEqual(record["SYSLOG_IDENTIFIER"], shell.NAME)
         self.assertEqual(record["XDPGATE_GENERATION"], "1")
         self.assertTrue(record["CODE_FILE"].endswith("notify.c"))
         self.assertEqual(record["CODE_FUNC"], "notify_state")
@@ -91,8 +91,10 @@ class Journal(shell.Case):
     def test_redirected(self):
         """stderr that no longer leads to the journal is written to"""
         self.start_in_journal(redirected=True)
-        shell.wait_for(lambda: b"xdpgated-fake: notice: ready\n" in os.read(self.stderr, 65536),
-                       "the line on stderr")
+
+        def ready():
+            return f"{shell.NAME}: notice: ready\n".encode() in os.read(self.stderr, 65536)
+        shell.wait_for(ready, "the line on stderr")
 
 
 class Stderr(shell.Case):
@@ -101,7 +103,7 @@ class Stderr(shell.Case):
         daemon = self.started()
         daemon.stop()
         for line in daemon.log().splitlines():
-            self.assertRegex(line, r"^xdpgated-fake: (error|warning|notice|info|debug): \S")
+            self.assertRegex(line, rf"^{shell.NAME}: (error|warning|notice|info|debug): \S")
 
     def test_level(self):
         """--log-level holds back what is below"""
@@ -109,7 +111,7 @@ class Stderr(shell.Case):
                                 ("info", {"notice", "info"})):
             daemon = self.started(arguments=["--log-level", level])
             daemon.stop()
-            levels = set(re.findall(r"(?m)^xdpgated-fake: (\w+):", daemon.log()))
+            levels = set(re.findall(rf"(?m)^{shell.NAME}: (\w+):", daemon.log()))
             self.assertEqual(levels, expected)
 
     def test_hostile_text(self):

@@ -51,7 +51,7 @@ class Messages(shell.Case):
         daemon.kill(signal.SIGHUP)
         daemon.wait_log("reload failed; generation 1 stays in force")
         log = daemon.log()
-        self.assertIn(f"xdpgated-fake: {daemon.config}:3:6: error: reload fails by order\n"
+        self.assertIn(f"{shell.NAME}: {daemon.config}:3:6: error: reload fails by order\n"
                       "    3 |         the text", log)
         self.assertIn("|             ^~~~", log)
         self.assertNotIn("\x1b", log)
