@@ -49,7 +49,7 @@ static __always_inline void trace_match(__u32 bit)
 }
 
 /* The rule (counted from the policy's first) matched: count it, and decide if it does. Judged
- * once by the verifier, like parse(). */
+ * once by the verifier, like parse_ipv6_chain(). */
 __noinline int act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes)
 {
 	__u32 bit = config.first_word * ROW_WORD_BITS + rule;

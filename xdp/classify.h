@@ -61,7 +61,8 @@ static __always_inline __u32 scalar_row(const struct packet *packet, const __u16
 }
 
 /* Look all fields up. -1 if the tables cannot be read, which no map of this program allows.
- * Judged once by the verifier, like parse(). */
+ * Judged once by the verifier, like
+ * parse_ipv6_chain(). */
 __noinline int classify_begin(struct packet *packet, struct classification *state)
 {
 	if (!packet || !state)
@@ -94,7 +95,8 @@ static __always_inline __u64 row_word(const __u64 *words, __u32 index)
 	return words[index];
 }
 
-/* The matches among the rules of one word. Judged once by the verifier, like parse(). */
+/* The matches among the rules of one word. Judged once by the verifier, like
+ * parse_ipv6_chain(). */
 __noinline __u64 classify_word(struct classification *state, __u32 word)
 {
 	const __u64 *words = table(&rows);

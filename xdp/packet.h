@@ -27,6 +27,10 @@ struct packet {
 	union {
 		struct lpm_key_v4 v4;
 		struct lpm_key_v6 v6;
+		struct {
+			__u32 prefix_len;
+			__be32 words[4];
+		} raw;
 	} address[N_ADDRESS_FIELDS];
 };
 
@@ -43,21 +47,28 @@ static __always_inline bool packet_is(const struct packet *packet, enum scalar_f
 }
 
 /*
- * Copy size bytes (a constant) at offset, which the caller has checked against packet->len.
- * Some drivers leave headers outside the linear area: then the helper fetches them. The
- * pointers are read afresh each time (volatile) so that no packet pointer stays alive: the
- * verifier's states then merge behind each read instead of doubling.
+ * Copy the header *to, of its type's size, from offset, which the caller has checked against
+ * packet->len. 0, or an error that the caller reports as a truncated header.
+ *
+ * Some drivers leave headers outside the linear area: then the helper fetches them. Where the
+ * bytes are linear they are copied by the widest words that the type's alignment allows, so
+ * header types are declared with words (HEADER): copied byte by byte, each field read back
+ * would wait for its bytes to leave the store buffer. XDP has no aligned packets, and needs
+ * none: the verifier lets packet access be unaligned wherever the CPU does it well.
+ *
+ * The pointers are read afresh each time (volatile), so that no packet pointer stays alive:
+ * the verifier's states then merge behind each read instead of doubling.
  */
-static __always_inline int packet_read(struct xdp_md *ctx, __u32 offset, void *to, __u32 size)
-{
-	const volatile struct xdp_md *fresh = ctx;
-	void *data = (void *)(long)fresh->data;
-	void *data_end = (void *)(long)fresh->data_end;
-
-	offset &= 0x7fff; /* a bound for the verifier: headers end far below */
-	if (data + offset + size <= data_end) {
-		__builtin_memcpy(to, data + offset, size);
-		return 0;
-	}
-	return bpf_xdp_load_bytes(ctx, offset, to, size);
-}
+#define packet_read(ctx, offset, to)                                                      \
+	({                                                                                \
+		const volatile struct xdp_md *_fresh = (ctx);                             \
+		void *_data = (void *)(long)_fresh->data;                                 \
+		void *_data_end = (void *)(long)_fresh->data_end;                         \
+		__u32 _offset = (offset) & 0x7fff; /* headers end far below */            \
+		int _r = 0;                                                               \
+		if (_data + _offset + sizeof(*(to)) <= _data_end)                         \
+			*(to) = *(const __typeof__(*(to)) *)(_data + _offset);            \
+		else                                                                      \
+			_r = bpf_xdp_load_bytes(ctx, _offset, to, sizeof(*(to)));         \
+		_r;                                                                       \
+	})

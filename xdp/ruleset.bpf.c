@@ -46,7 +46,7 @@ static long walk_further(__u32 step __attribute__((unused)), void *context)
 }
 
 /* Walk the matching rules in order until one decides, if any does. Judged once by the
- * verifier, like parse(). */
+ * verifier, like parse_ipv6_chain(). */
 __noinline int walk_rules(struct packet *packet, struct judgement *judgement)
 {
 	struct walk walk = {};
