@@ -586,6 +586,41 @@ static void test_every_length(void **state)
 	policy_free(policy);
 }
 
+/* Numbers of prefixes around what 16 bits can count. */
+static void test_many_prefixes(void **state)
+{
+	static const uint32_t numbers[] = { 65535, 65536, 65537 };
+	struct rng rng = { 7 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct policy *policy = one_interface();
+		uint32_t hosts = build_set(policy, "hosts"), nets = build_set(policy, "nets");
+		struct tables *tables;
+		struct subject s;
+
+		build_address(build_rule(policy, 0, "hosts", VERDICT_NONE), ADDRESS_SRC, hosts);
+		build_address(build_rule(policy, 0, "nets", VERDICT_NONE), ADDRESS_SRC, nets);
+		for (uint32_t n = 0; n < numbers[i]; n++) {
+			build_prefix_v4(policy, hosts, n * 20011, 32);
+			build_prefix_v6(policy, hosts, 0x20010db8ULL << 32 | n, n, 128);
+		}
+		build_prefix(policy, nets, "10.0.0.0/8");
+		tables = compiled(policy);
+		s = subject_of(policy, tables, 0);
+		check_lpm_order(tables);
+		for (int j = 0; j < 12; j++) {
+			uint32_t n = j == 0   ? 0
+				     : j == 1 ? numbers[i] - 1
+					      : rng_below(&rng, numbers[i]);
+
+			check_prefix_v4(&s, ADDRESS_SRC, policy->sets[hosts].v4[n]);
+			check_prefix_v6(&s, ADDRESS_SRC, policy->sets[hosts].v6[n]);
+		}
+		tables_free(tables);
+		policy_free(policy);
+	}
+}
+
 /* --- limits ------------------------------------------------------------------------------- */
 
 static void many_rules(struct policy *policy, uint32_t ruleset, unsigned int n)
@@ -676,6 +711,17 @@ static void test_most_scalar_rows(void **state)
 	tables_free(tables);
 	policy_free(policy);
 
+	policy = one_interface(); /* just as many rows as there are numbers for them */
+	rules_by_bit(policy, FIELD_SPORT, 65536);
+	tables = compiled(policy);
+	for (uint32_t port = 0; port < 65536; port++) {
+		struct subject s = subject_of(policy, tables, 0);
+
+		check_scalar_value(&s, FIELD_SPORT, port);
+	}
+	tables_free(tables);
+	policy_free(policy);
+
 	policy = one_interface();
 	rules_by_bit(policy, FIELD_SPORT, 65536);
 	rules_by_bit(policy, FIELD_DPORT, 65536);
@@ -719,13 +765,10 @@ static void test_no_rule_beyond_the_last(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_policies),
-		cmocka_unit_test(test_same_bytes),
-		cmocka_unit_test(test_nested_prefixes),
-		cmocka_unit_test(test_every_length),
-		cmocka_unit_test(test_most_rules),
-		cmocka_unit_test(test_most_scalar_rows),
-		cmocka_unit_test(test_no_rules),
+		cmocka_unit_test(test_random_policies),         cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_nested_prefixes),         cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_many_prefixes),           cmocka_unit_test(test_most_rules),
+		cmocka_unit_test(test_most_scalar_rows),        cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_no_rule_beyond_the_last),
 	};
 
