@@ -197,20 +197,16 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 	return 0;
 }
 
-size_t generation_update_redirects(struct generation *generation)
+void generation_update_redirects(struct generation *generation)
 {
-	size_t absent = 0;
-
 	for (size_t i = 0; i < generation->n_redirects; i++) {
 		int ifindex = if_nametoindex(generation->redirect_ports[i]);
 
-		absent += ifindex == 0;
 		/* Set even if it seems unchanged: the kernel drops an entry with its device,
 		 * and the next device may have got the same number. */
 		if (ruleset_maps_set_redirect(&generation->maps, i, ifindex) == 0)
 			generation->redirect_ifindexes[i] = ifindex;
 	}
-	return absent;
 }
 
 /* --- pins -------------------------------------------------------------------------------- */

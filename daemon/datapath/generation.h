@@ -57,9 +57,8 @@ int generation_load_port(const struct pins *pins, const struct generation *gener
 int generation_complete(const struct pins *pins, const struct generation *generation,
 			struct diags *diags);
 
-/* Point the redirects at the devices that bear their names now. Returns the number of targets
- * that are absent. */
-size_t generation_update_redirects(struct generation *generation);
+/* Point the redirects at the devices that bear their names now. */
+void generation_update_redirects(struct generation *generation);
 
 /* The pinned program of a generation for a port: fd, or -ENOENT. */
 int generation_pinned_program(const struct pins *pins, uint64_t number, const struct port *port);

@@ -174,6 +174,20 @@ int port_adopt(const struct pins *pins, const char *key, struct port **ret, stru
 	return 0;
 }
 
+bool port_is_orphan(const struct pins *pins, const char *key)
+{
+	_cleanup_close_ int slot_fd = pins_get(pins, "ports/%s/slot", key);
+	uint32_t slot_id = slot_fd >= 0 ? kernel_map_id(slot_fd) : 0;
+	__u32 program_id = 0;
+
+	if (slot_fd < 0)
+		return slot_fd == -ENOENT;
+	while (slot_id && bpf_prog_get_next_id(program_id, &program_id) == 0)
+		if (uses_map(program_id, slot_id))
+			return false;
+	return slot_id != 0;
+}
+
 /* --- attaching --------------------------------------------------------------------------- */
 
 /* What a person can do about a refused attach. */

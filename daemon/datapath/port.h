@@ -43,6 +43,10 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 /* Take the entry off the device (other programs stay) and remove the port's pins. */
 int port_detach(const struct pins *pins, struct port *port, struct diags *diags);
 
+/* No program in the kernel uses the slot that is pinned under the key: its device is gone,
+ * maybe with its whole network namespace. */
+bool port_is_orphan(const struct pins *pins, const char *key);
+
 struct port *port_free(struct port *port); /* the daemon's side only; NULL is fine */
 
 /* Id of the program in the slot; 0: empty. */

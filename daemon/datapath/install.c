@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * install.c: putting a policy in force. All that can fail is done before the first slot
+ * changes; generation.h tells the order of things.
+ */
+#include <string.h>
+
+#include "datapath_internal.h"
+#include "kernel.h"
+#include "util.h"
+
+/* A swap in the making: what was attached for it is detached again if it fails. */
+struct install {
+	struct datapath *datapath;
+	struct generation *generation;
+	struct place_held *held;
+	int *programs; /* fd by interface; -1: not attached */
+	bool *attached_now;
+	struct diags *diags;
+};
+
+/* The interface's port and program, pinned but not in the slot. */
+static int prepare_interface(struct install *install, uint32_t index)
+{
+	const struct manifest *manifest = install->generation->manifest;
+	const struct manifest_interface *interface = &manifest->interfaces[index];
+	struct place_held *held = &install->held[index];
+	struct diags own = {};
+	int r;
+
+	r = datapath_take_port(install->datapath, manifest, index, &held->port,
+			       &install->attached_now[index], &own);
+	if (r >= 0)
+		r = generation_load_port(&install->datapath->pins, install->generation, index,
+					 held->port, install->datapath->counters,
+					 &install->programs[index], install->diags);
+	else if (r == -ENODEV)
+		r = 0;
+	else if (!interface->required && r != -ENOMEM) {
+		held->error = datapath_last_message(&own);
+		diag_warning(install->diags, NULL, "interface '%s' is not filtered: %s",
+			     interface->name, held->error ? held->error : strerror(-r));
+		r = 0;
+	} else {
+		diag_error(install->diags, NULL, "interface '%s': %s", interface->name,
+			   own.n ? own.items[own.n - 1].message : strerror(-r));
+	}
+	diags_free(&own);
+	return r;
+}
+
+/* Is the port one that the policy in the making names? */
+static bool install_holds(const struct install *install, const struct port *port)
+{
+	for (uint32_t i = 0; i < install->generation->manifest->n_interfaces; i++)
+		if (install->held[i].port == port)
+			return true;
+	return false;
+}
+
+/* Every slot, one update each. Ports that the policy no longer names let packets pass. */
+static int swap_slots(struct install *install)
+{
+	const struct manifest *manifest = install->generation->manifest;
+	struct datapath *datapath = install->datapath;
+	int r = 0;
+
+	kernel_forget();
+	for (uint32_t i = 0; r >= 0 && i < manifest->n_interfaces; i++) {
+		const struct port *port = install->held[i].port;
+
+		if (!port)
+			continue;
+		if (datapath_is_off(datapath, port))
+			r = port_disarm(port, install->diags);
+		else
+			r = port_slot_set(port, install->programs[i]);
+		if (r >= 0)
+			r = port_set_fall_through(port, manifest->fail_closed);
+		if (r < 0)
+			kernel_error(install->diags, r, "cannot swap in the program of '%s'",
+				     manifest->interfaces[i].name);
+	}
+	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++)
+		if (!install_holds(install, datapath->ports[i]))
+			r = port_disarm(datapath->ports[i], install->diags);
+	return r;
+}
+
+/* Slots that were changed go back to the old generation's programs. */
+static void restore_slots(struct datapath *datapath)
+{
+	struct diags ignored = {};
+
+	for (size_t i = 0; i < datapath->n_ports; i++) {
+		const struct port *port = datapath->ports[i];
+
+		if (datapath_is_off(datapath, port) || !datapath->live ||
+		    datapath_arm_from_pins(datapath, port, datapath->live->manifest->generation) <
+			    0)
+			port_disarm(port, &ignored);
+	}
+	diags_free(&ignored);
+}
+
+/* A target that is absent is no error: it may come later. Until then its packets drop. */
+static void warn_of_absent_redirects(const struct generation *generation, struct diags *diags)
+{
+	for (size_t i = 0; i < generation->n_redirects; i++)
+		if (!generation->redirect_ifindexes[i])
+			diag_warning(diags, NULL,
+				     "redirect target '%s' is absent: what is redirected there is "
+				     "dropped until it appears",
+				     generation->redirect_ports[i]);
+}
+
+static int swap(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	uint64_t to = install->generation->manifest->generation;
+	uint64_t from = datapath->live ? datapath->live->manifest->generation : 0;
+	int r;
+
+	r = intent_write(&datapath->pins, from, to, install->diags);
+	if (r < 0)
+		return r;
+	r = swap_slots(install);
+	if (r < 0) {
+		restore_slots(datapath);
+		intent_clear(&datapath->pins);
+		return r;
+	}
+	/* The new one is in force whatever becomes of the old one's pins. */
+	if (generation_remove_others(&datapath->pins, to) < 0 || intent_clear(&datapath->pins) < 0)
+		diag_warning(install->diags, NULL, "cannot remove the old generation's pins");
+	return 0;
+}
+
+/* Undo what a failed install attached and pinned. */
+static void abandon(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+
+	for (uint32_t i = 0; i < install->generation->manifest->n_interfaces; i++) {
+		struct port *port = install->held[i].port;
+
+		if (!install->attached_now[i] || !port)
+			continue;
+		if (port_detach(&datapath->pins, port, install->diags) >= 0)
+			datapath_forget_port(datapath, port);
+	}
+	pins_remove(&datapath->pins, "generations/%llu",
+		    (unsigned long long)install->generation->manifest->generation);
+}
+
+static int install_generation(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	uint32_t n = install->generation->manifest->n_interfaces;
+	int r = 0;
+
+	install->held = places_new(install->generation->manifest);
+	install->programs = calloc(n + 1, sizeof(*install->programs));
+	install->attached_now = calloc(n + 1, sizeof(*install->attached_now));
+	if (!install->held || !install->programs || !install->attached_now)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		install->programs[i] = -1;
+	for (uint32_t i = 0; r >= 0 && i < n; i++)
+		r = prepare_interface(install, i);
+	if (r >= 0)
+		r = generation_complete(&datapath->pins, install->generation, install->diags);
+	if (r >= 0)
+		r = swap(install);
+	if (r < 0)
+		abandon(install);
+	return r;
+}
+
+static void install_done(struct install *install)
+{
+	if (install->generation)
+		places_free(install->held, install->generation);
+	for (uint32_t i = 0; install->programs && install->generation &&
+			     i < install->generation->manifest->n_interfaces;
+	     i++)
+		close_fd(&install->programs[i]);
+	free(install->programs);
+	free(install->attached_now);
+	generation_free(install->generation);
+}
+
+/* After a failed build: the identities of the live policy are the ones that are wanted. */
+static void retire_unused(struct datapath *datapath)
+{
+	struct diags ignored = {};
+
+	counters_begin(datapath->counters);
+	if (datapath->live)
+		manifest_assign_slots(datapath->live->manifest, datapath->counters, &ignored);
+	counters_retire_others(datapath->counters);
+	diags_free(&ignored);
+}
+
+int datapath_install(struct datapath *datapath, const struct policy *policy,
+		     const struct tables *tables, struct diags *diags)
+{
+	_cleanup_(install_done) struct install install = { .datapath = datapath, .diags = diags };
+	struct generation *old_generation;
+	struct place_held *old_held;
+	int r;
+
+	datapath_look_at_links(datapath, diags);
+	r = generation_build(policy, tables, datapath->highest + 1, datapath->counters,
+			     &install.generation, diags);
+	if (r >= 0)
+		r = install_generation(&install);
+	if (r < 0) {
+		retire_unused(datapath);
+		return r;
+	}
+	counters_retire_others(datapath->counters);
+	warn_of_absent_redirects(install.generation, diags);
+	datapath->highest++;
+	old_generation = datapath->live;
+	old_held = datapath->held;
+	datapath->live = TAKE_PTR(install.generation);
+	datapath->held = TAKE_PTR(install.held);
+	for (uint32_t i = 0; i < datapath->live->manifest->n_interfaces; i++)
+		close_fd(&install.programs[i]);
+	places_free(old_held, old_generation);
+	generation_free(old_generation);
+	return 0;
+}
