@@ -186,7 +186,9 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 	int r;
 
 	kernel_forget();
-	r = manifest_encode(generation->manifest, &bytes, &size);
+	r = pins_remove(pins, "generations/%llu/manifest", number);
+	if (r >= 0)
+		r = manifest_encode(generation->manifest, &bytes, &size);
 	if (r >= 0)
 		r = fd = kernel_table_create("xdpgate_policy", bytes, size);
 	if (r >= 0)
@@ -263,6 +265,8 @@ int intent_write(const struct pins *pins, uint64_t from, uint64_t to, struct dia
 
 	kernel_forget();
 	r = fd = kernel_table_create("xdpgate_intent", &intent, sizeof(intent));
+	if (r >= 0)
+		r = intent_clear(pins); /* of a swap that ended, but could not remove it */
 	if (r >= 0)
 		r = pins_put(pins, fd, "intent");
 	return r < 0 ? kernel_error(diags, r, "cannot pin %s/intent", pins->path) : 0;
