@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* tables_check.c: compiled tables against brute force, see tables_check.h. */
+#include "tables_check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "build-policy.h"
+
+/* Compiles a policy that must compile. */
+struct tables *compiled(const struct policy *policy)
+{
+	struct tables *tables = NULL;
+	struct diags diags = {};
+	int r = tables_compile(policy, &tables, &diags);
+
+	if (r < 0) {
+		diags_print(&diags, stderr, false);
+		print_policy(policy, stderr);
+	}
+	assert_int_equal(r, 0);
+	assert_non_null(tables);
+	assert_int_equal(diags.n_errors, 0);
+	diags_free(&diags);
+	return tables;
+}
+
+/* --- what a value's row must say, worked out the long way --------------------------------- */
+
+static bool scalar_condition(const struct scalar_match *match, bool present, uint32_t value)
+{
+	bool listed = false;
+
+	if (!match->present)
+		return true;
+	for (size_t i = 0; i < match->n_ranges; i++)
+		listed |= match->ranges[i].first <= value && value <= match->ranges[i].last;
+	return present && listed != match->negated;
+}
+
+/* The rows of *ethertype* also say that a rule which does not name one is for IP only. */
+static bool scalar_row_condition(const struct scalar_match *match, unsigned int field, bool present,
+				 uint32_t value)
+{
+	if (field == FIELD_ETHERTYPE && !match->present)
+		return present && (value == 0x0800 || value == 0x86dd);
+	return scalar_condition(match, present, value);
+}
+
+static bool in_prefix_v4(const struct prefix_v4 *prefix, uint32_t address)
+{
+	return prefix->len == 0 || (address ^ prefix->addr) >> (32 - prefix->len) == 0;
+}
+
+static u128 join(uint64_t hi, uint64_t lo)
+{
+	return (u128)hi << 64 | lo;
+}
+
+static bool in_prefix_v6(const struct prefix_v6 *prefix, u128 address)
+{
+	return prefix->len == 0 ||
+	       (address ^ join(prefix->hi, prefix->lo)) >> (128 - prefix->len) == 0;
+}
+
+static bool address_condition(const struct policy *policy, const struct address_match *match,
+			      enum family family, uint32_t v4, u128 v6)
+{
+	bool listed = false;
+
+	if (!match->present)
+		return true;
+	for (size_t i = 0; i < match->n_sets; i++) {
+		const struct prefix_set *set = &policy->sets[match->sets[i]];
+
+		for (size_t j = 0; family == FAMILY_V4 && j < set->n_v4; j++)
+			listed |= in_prefix_v4(&set->v4[j], v4);
+		for (size_t j = 0; family == FAMILY_V6 && j < set->n_v6; j++)
+			listed |= in_prefix_v6(&set->v6[j], v6);
+	}
+	return listed != match->negated;
+}
+
+/* --- looking things up as the program would ----------------------------------------------- */
+
+bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
+{
+	assert_true(row < tables->n_rows);
+	assert_true(bit / ROW_WORD_BITS < tables->row_words);
+	return tables->rows[(size_t)row * tables->row_words + bit / ROW_WORD_BITS] >>
+		       bit % ROW_WORD_BITS &
+	       1;
+}
+
+uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, uint32_t address)
+{
+	uint32_t row = config->lpm_miss_row[field][FAMILY_V4];
+	uint32_t best_len = 0;
+
+	for (size_t i = 0; i < tables->n_lpm_v4[field]; i++) {
+		const struct lpm_entry_v4 *entry = &tables->lpm_v4[field][i];
+		struct prefix_v4 prefix = { .len = (uint8_t)entry->key.prefix_len };
+
+		for (int j = 0; j < 4; j++)
+			prefix.addr = prefix.addr << 8 | entry->key.addr[j];
+		if (prefix.len >= best_len && in_prefix_v4(&prefix, address)) {
+			row = entry->row;
+			best_len = prefix.len;
+		}
+	}
+	return row;
+}
+
+u128 key_address_v6(const struct lpm_key_v6 *key)
+{
+	u128 address = 0;
+
+	for (int i = 0; i < 16; i++)
+		address = address << 8 | key->addr[i];
+	return address;
+}
+
+uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, u128 address)
+{
+	uint32_t row = config->lpm_miss_row[field][FAMILY_V6];
+	uint32_t best_len = 0;
+
+	for (size_t i = 0; i < tables->n_lpm_v6[field]; i++) {
+		const struct lpm_entry_v6 *entry = &tables->lpm_v6[field][i];
+		u128 key = key_address_v6(&entry->key);
+		struct prefix_v6 prefix = { (uint64_t)(key >> 64), (uint64_t)key,
+					    (uint8_t)entry->key.prefix_len };
+
+		if (prefix.len >= best_len && in_prefix_v6(&prefix, address)) {
+			row = entry->row;
+			best_len = prefix.len;
+		}
+	}
+	return row;
+}
+
+/* --- rows against brute force ------------------------------------------------------------- */
+
+struct subject subject_of(const struct policy *policy, const struct tables *tables,
+			  size_t interface)
+{
+	uint32_t ruleset = policy->interfaces[interface].ruleset;
+
+	return (struct subject){ policy,
+				 tables,
+				 interface,
+				 &policy->rulesets[ruleset],
+				 &tables->configs[interface],
+				 tables->first_bit[ruleset] };
+}
+
+/* Element 0 of a field's table is for packets without it, element v + 1 for value v. */
+static uint32_t scalar_row(const struct subject *s, unsigned int field, uint32_t element)
+{
+	uint32_t at = s->config->scalar_offset[field] + element;
+
+	assert_true(at < s->tables->n_scalars);
+	return s->tables->scalars[at];
+}
+
+void check_scalar_value(const struct subject *s, unsigned int field, uint32_t value)
+{
+	uint32_t row = scalar_row(s, field, value + 1);
+
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		bool expected = scalar_row_condition(&s->ruleset->rules[i].scalar[field], field,
+						     true, value);
+		bool bit = row_bit(s->tables, row, s->first_bit + (uint32_t)i);
+
+		if (bit != expected) {
+			fprintf(stderr, "%s %u, rule %zu: bit is %d\n", scalar_field_name(field),
+				value, i, bit);
+			print_policy(s->policy, stderr);
+			fail();
+		}
+	}
+}
+
+/* The value and both its neighbours, as far as they exist. */
+static void check_near(const struct subject *s, unsigned int field, uint32_t value)
+{
+	uint32_t domain = scalar_field_domain(field);
+
+	for (uint32_t v = value ? value - 1 : 0; v <= value + 1 && v < domain; v++)
+		check_scalar_value(s, field, v);
+}
+
+static void check_scalar(struct rng *rng, const struct subject *s, unsigned int field)
+{
+	bool used = s->config->uses_scalars >> field & 1;
+	uint32_t domain = scalar_field_domain(field);
+
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		const struct scalar_match *match = &s->ruleset->rules[i].scalar[field];
+
+		if (!used) {
+			assert_false(match->present);
+			continue;
+		}
+		assert_int_equal(
+			row_bit(s->tables, scalar_row(s, field, 0), s->first_bit + (uint32_t)i),
+			scalar_row_condition(match, field, false, 0));
+		for (size_t j = 0; match->present && j < match->n_ranges && j < 6; j++) {
+			check_near(s, field, match->ranges[j].first);
+			check_near(s, field, match->ranges[j].last);
+		}
+	}
+	if (!used)
+		return;
+	check_scalar_value(s, field, 0);
+	check_scalar_value(s, field, domain - 1);
+	for (int i = 0; i < 10; i++)
+		check_scalar_value(s, field, rng_below(rng, domain));
+}
+
+/* The row that the program finds: it looks up only where there are prefixes. */
+static uint32_t address_row(const struct subject *s, unsigned int field, enum family family,
+			    uint32_t v4, u128 v6)
+{
+	if (!(s->config->uses_address & USES_PREFIXES(field, family)))
+		return s->config->lpm_miss_row[field][family];
+	return family == FAMILY_V4 ? lookup_v4(s->tables, s->config, field, v4)
+				   : lookup_v6(s->tables, s->config, field, v6);
+}
+
+static void check_address_rows(const struct subject *s, unsigned int field, enum family family,
+			       uint32_t v4, u128 v6)
+{
+	uint32_t row = address_row(s, field, family, v4, v6);
+
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		bool expected = address_condition(s->policy, &s->ruleset->rules[i].address[field],
+						  family, v4, v6);
+
+		if (row_bit(s->tables, row, s->first_bit + (uint32_t)i) != expected) {
+			fprintf(stderr, "%s %08x %016llx%016llx, rule %zu: not %d\n",
+				field == ADDRESS_SRC ? "src" : "dst", v4,
+				(unsigned long long)(v6 >> 64), (unsigned long long)v6, i,
+				expected);
+			print_policy(s->policy, stderr);
+			fail();
+		}
+	}
+}
+
+void check_prefix_v4(const struct subject *s, unsigned int field, struct prefix_v4 prefix)
+{
+	uint32_t last =
+		prefix.addr | (prefix.len ? (uint32_t)((1ULL << (32 - prefix.len)) - 1) : ~0U);
+
+	check_address_rows(s, field, FAMILY_V4, prefix.addr, 0);
+	check_address_rows(s, field, FAMILY_V4, last, 0);
+	check_address_rows(s, field, FAMILY_V4, prefix.addr - 1, 0);
+	check_address_rows(s, field, FAMILY_V4, last + 1, 0);
+}
+
+void check_prefix_v6(const struct subject *s, unsigned int field, struct prefix_v6 prefix)
+{
+	u128 first = join(prefix.hi, prefix.lo);
+	u128 last = first | (prefix.len ? (((u128)1 << (127 - (prefix.len - 1))) - 1) : ~(u128)0);
+
+	check_address_rows(s, field, FAMILY_V6, 0, first);
+	check_address_rows(s, field, FAMILY_V6, 0, last);
+	check_address_rows(s, field, FAMILY_V6, 0, first - 1);
+	check_address_rows(s, field, FAMILY_V6, 0, last + 1);
+}
+
+static void check_address(struct rng *rng, const struct subject *s, unsigned int field)
+{
+	bool used = s->config->uses_address & USES_ADDRESS(field);
+
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		bool present = s->ruleset->rules[i].address[field].present;
+
+		if (!used)
+			assert_false(present);
+		else
+			assert_int_equal(row_bit(s->tables, s->config->lpm_absent_row[field],
+						 s->first_bit + (uint32_t)i),
+					 !present);
+	}
+	if (!used)
+		return;
+	for (size_t i = 0; i < s->policy->n_sets; i++) {
+		const struct prefix_set *set = &s->policy->sets[i];
+
+		for (size_t j = 0; j < set->n_v4 && j < 12; j++)
+			check_prefix_v4(s, field, set->v4[j]);
+		for (size_t j = 0; j < set->n_v6 && j < 12; j++)
+			check_prefix_v6(s, field, set->v6[j]);
+	}
+	for (int i = 0; i < 10; i++) {
+		check_address_rows(s, field, FAMILY_V4, (uint32_t)rng_u64(rng), 0);
+		check_address_rows(s, field, FAMILY_V6, 0, join(rng_u64(rng), rng_u64(rng)));
+	}
+}
+
+static void check_interface_row(const struct subject *s)
+{
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		const struct interface_match *match = &s->ruleset->rules[i].interface;
+		bool listed = false;
+
+		for (size_t j = 0; j < match->n_interfaces; j++)
+			listed |= match->interfaces[j] == s->interface;
+		assert_int_equal(
+			row_bit(s->tables, s->config->interface_row, s->first_bit + (uint32_t)i),
+			!match->present || listed != match->negated);
+	}
+}
+
+static void check_actions(const struct subject *s)
+{
+	assert_int_equal(s->tables->n_actions, s->tables->row_words * ROW_WORD_BITS);
+	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
+		const struct rule_action *action = &s->tables->actions[s->first_bit + i];
+		const struct rule *rule = &s->ruleset->rules[i];
+
+		assert_int_equal(action->verdict, rule->verdict);
+		if (rule->verdict == VERDICT_REDIRECT)
+			assert_int_equal(action->redirect, rule->redirect);
+	}
+}
+
+void check_config(const struct subject *s)
+{
+	const struct ruleset_config *config = s->config;
+
+	assert_int_equal(s->first_bit % ROW_WORD_BITS, 0);
+	if (s->ruleset->n_rules) {
+		assert_int_equal(config->first_word * ROW_WORD_BITS, s->first_bit);
+		assert_true(config->first_word + config->n_words <= s->tables->row_words);
+	}
+	assert_int_equal(config->n_words,
+			 (s->ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS);
+	assert_int_equal(config->row_words, s->tables->row_words);
+	assert_int_equal(config->n_row_words, s->tables->n_rows * s->tables->row_words);
+	assert_int_equal(config->n_actions, s->tables->n_actions);
+	assert_int_equal(config->n_scalars, s->tables->n_scalars);
+	assert_int_equal(config->fate_malformed, s->policy->fate_malformed);
+	assert_int_equal(config->fate_fragments, s->policy->fate_fragments);
+	assert_int_equal(config->fate_extension, s->policy->fate_extension);
+	assert_int_equal(config->fate_non_ip, s->policy->fate_non_ip);
+	assert_int_equal(config->default_verdict, s->ruleset->default_verdict);
+	/* the datapath's to fill in */
+	assert_int_equal(config->generation, 0);
+	assert_int_equal(config->interface_block, 0);
+	assert_int_equal(config->interface_slots, 0);
+	assert_int_equal(config->n_slots, 0);
+	assert_int_equal(config->probe, 0);
+}
+
+void check_lpm_order(const struct tables *tables)
+{
+	for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++) {
+		for (size_t i = 0; i < tables->n_lpm_v4[f]; i++) {
+			const struct lpm_entry_v4 *entry = &tables->lpm_v4[f][i];
+			int order;
+
+			assert_true(entry->key.prefix_len <= 32);
+			if (i == 0)
+				continue;
+			order = memcmp(entry[-1].key.addr, entry->key.addr, 4);
+			assert_true(order < 0 || (order == 0 && entry[-1].key.prefix_len <
+									entry->key.prefix_len));
+		}
+		for (size_t i = 0; i < tables->n_lpm_v6[f]; i++) {
+			const struct lpm_entry_v6 *entry = &tables->lpm_v6[f][i];
+			int order;
+
+			assert_true(entry->key.prefix_len <= 128);
+			if (i == 0)
+				continue;
+			order = memcmp(entry[-1].key.addr, entry->key.addr, 16);
+			assert_true(order < 0 || (order == 0 && entry[-1].key.prefix_len <
+									entry->key.prefix_len));
+		}
+	}
+}
+
+void check_tables(struct rng *rng, const struct policy *policy, const struct tables *tables)
+{
+	assert_int_equal(tables->n_configs, policy->n_interfaces);
+	check_lpm_order(tables);
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		struct subject s = subject_of(policy, tables, i);
+
+		check_config(&s);
+		check_actions(&s);
+		check_interface_row(&s);
+		for (unsigned int f = 0; f < N_SCALAR_FIELDS; f++)
+			check_scalar(rng, &s, f);
+		for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++)
+			check_address(rng, &s, f);
+	}
+}
