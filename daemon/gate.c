@@ -6,6 +6,7 @@
  */
 #include "gate.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -120,20 +121,30 @@ static int explain(int r, struct diags *diags)
 	return r;
 }
 
-static int install(struct gate *gate, struct diags *diags)
+static int load_and_install(struct gate *gate, struct diags *diags)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
 
-	if (gate->detached)
-		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
 	r = load(gate->config_path, &policy, &tables, diags);
 	if (r >= 0)
 		r = datapath_install(gate->datapath, policy, tables, diags);
+	return explain(r, diags);
+}
+
+static int install(struct gate *gate, struct diags *diags)
+{
+	int r;
+
+	if (gate->detached)
+		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
+	r = load_and_install(gate, diags);
 	if (r >= 0)
 		log_set_generation(datapath_manifest(gate->datapath)->generation);
-	return explain(r, diags);
+	/* A large policy's memory goes back to the system, not into our pockets. */
+	malloc_trim(0);
+	return r;
 }
 
 static char *print_diags(const struct diags *diags)
@@ -192,8 +203,7 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags)
 
 bool gate_is_ready(const struct gate *gate)
 {
-	const struct manifest *manifest =
-		gate->datapath ? datapath_manifest(gate->datapath) : NULL;
+	const struct manifest *manifest = gate->datapath ? datapath_manifest(gate->datapath) : NULL;
 
 	if (!manifest)
 		return false;
@@ -263,8 +273,8 @@ static enum interface_state state_of(const struct datapath_interface *state)
 	return state->filtering ? INTERFACE_FILTERING : INTERFACE_FAILED;
 }
 
-static int fill_interface(const struct gate *gate, const struct manifest *manifest,
-			  uint32_t index, struct gate_interface_status *ret)
+static int fill_interface(const struct gate *gate, const struct manifest *manifest, uint32_t index,
+			  struct gate_interface_status *ret)
 {
 	const struct manifest_interface *interface = &manifest->interfaces[index];
 	struct datapath_interface state;
@@ -287,9 +297,9 @@ static int fill_interface(const struct gate *gate, const struct manifest *manife
 	ret->jited_bytes = state.jited_bytes;
 	if (ret->state != INTERFACE_FAILED)
 		return 0;
-	error = state.error ? state.error :
-		state.port  ? "attached, but the generation in force has no program in its slot" :
-			      "not attached";
+	error = state.error  ? state.error
+		: state.port ? "attached, but the generation in force has no program in its slot"
+			     : "not attached";
 	ret->error = strdup(error);
 	return ret->error ? 0 : -ENOMEM;
 }
@@ -374,8 +384,7 @@ static int read_interface(struct gate *gate, const struct manifest_interface *in
 
 	memcpy(ret->name, interface->name, NAME_LEN);
 	for (uint32_t i = 0; r >= 0 && i < N_VERDICTS; i++)
-		r = datapath_read_counter(gate->datapath, interface->block + i,
-					  &ret->verdicts[i]);
+		r = datapath_read_counter(gate->datapath, interface->block + i, &ret->verdicts[i]);
 	for (uint32_t i = 0; r >= 0 && i < N_REASONS; i++)
 		r = datapath_read_counter(gate->datapath,
 					  interface->block + INTERFACE_BLOCK_REASONS + i,
@@ -407,8 +416,8 @@ int gate_get_stats(struct gate *gate, struct stats *ret)
 
 	for (uint32_t i = 0; manifest && i < manifest->n_interfaces; i++)
 		n_rows += manifest->rulesets[manifest->interfaces[i].ruleset].n_rules;
-	stats.interfaces = calloc((manifest ? manifest->n_interfaces : 0) + 1,
-				  sizeof(*stats.interfaces));
+	stats.interfaces =
+		calloc((manifest ? manifest->n_interfaces : 0) + 1, sizeof(*stats.interfaces));
 	stats.rules = calloc(n_rows + 1, sizeof(*stats.rules));
 	if (!stats.interfaces || !stats.rules)
 		return -ENOMEM;

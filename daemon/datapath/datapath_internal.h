@@ -55,5 +55,5 @@ int datapath_take_port(struct datapath *datapath, const struct manifest *manifes
 /* Forget ports whose device is gone or renamed. Needs no tables. */
 void datapath_look_at_links(struct datapath *datapath, struct diags *diags);
 
-/* A copy of the newest message; NULL: there is none, or no memory. */
-char *datapath_last_message(const struct diags *diags);
+/* What is said of an interface that cannot be attached, whoever tried: its name, and why. */
+#define UNFILTERED "interface '%s' is not filtered: %s"

@@ -8,11 +8,6 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-char *datapath_last_message(const struct diags *diags)
-{
-	return diags->n ? strdup(diags->items[diags->n - 1].message) : NULL;
-}
-
 /* Find or attach the interface's port. -ENODEV: there is no such device. */
 int datapath_take_port(struct datapath *datapath, const struct manifest *manifest, uint32_t index,
 		       struct port **ret, bool *ret_attached, struct diags *diags)
@@ -96,9 +91,8 @@ void datapath_look_at_links(struct datapath *datapath, struct diags *diags)
 }
 
 /* Attach and arm an interface of the live generation whose device has appeared. */
-static int serve_interface(struct datapath *datapath, uint32_t index, struct diags *diags)
+static int try_to_serve(struct datapath *datapath, uint32_t index, struct diags *diags)
 {
-	const struct manifest_interface *interface = &datapath->live->manifest->interfaces[index];
 	struct place_held *held = &datapath->held[index];
 	_cleanup_close_ int fd = -1;
 	bool attached = false;
@@ -112,17 +106,30 @@ static int serve_interface(struct datapath *datapath, uint32_t index, struct dia
 	if (r >= 0)
 		r = datapath_is_off(datapath, held->port) ? port_disarm(held->port, diags)
 							  : port_slot_set(held->port, fd);
-	free(TAKE_PTR(held->error));
 	if (r >= 0)
 		return 0;
-	if (r != -ENODEV)
-		held->error = diags->n ? datapath_last_message(diags) : strdup(strerror(-r));
 	if (held->port && attached && port_detach(&datapath->pins, held->port, diags) >= 0)
 		datapath_forget_port(datapath, held->port);
 	held->port = NULL;
+	return r;
+}
+
+static int serve_interface(struct datapath *datapath, uint32_t index, struct diags *diags)
+{
+	struct diags own = {};
+	int r = try_to_serve(datapath, index, &own);
+
+	free(TAKE_PTR(datapath->held[index].error));
 	if (r == -ENODEV)
-		return 0;
-	diag_error(diags, NULL, "interface '%s' is not filtered", interface->name);
+		r = 0; /* not here (yet) */
+	if (r < 0) {
+		datapath->held[index].error =
+			own.n ? strdup(own.items[0].message) : strdup(strerror(-r));
+		diag_error(diags, NULL, UNFILTERED,
+			   datapath->live->manifest->interfaces[index].name,
+			   datapath->held[index].error);
+	}
+	diags_free(&own);
 	return r;
 }
 

@@ -19,7 +19,8 @@ struct install {
 	struct diags *diags;
 };
 
-/* The interface's port and program, pinned but not in the slot. */
+/* The interface's port and program, pinned but not in the slot. An absent device is no error,
+ * and one that cannot be attached is none unless the interface is required. */
 static int prepare_interface(struct install *install, uint32_t index)
 {
 	const struct manifest *manifest = install->generation->manifest;
@@ -30,20 +31,21 @@ static int prepare_interface(struct install *install, uint32_t index)
 
 	r = datapath_take_port(install->datapath, manifest, index, &held->port,
 			       &install->attached_now[index], &own);
-	if (r >= 0)
+	if (r >= 0) {
 		r = generation_load_port(&install->datapath->pins, install->generation, index,
 					 held->port, install->datapath->counters,
 					 &install->programs[index], install->diags);
-	else if (r == -ENODEV)
-		r = 0;
-	else if (!interface->required && r != -ENOMEM) {
-		held->error = datapath_last_message(&own);
-		diag_warning(install->diags, NULL, "interface '%s' is not filtered: %s",
-			     interface->name, held->error ? held->error : strerror(-r));
+	} else if (r == -ENODEV) {
 		r = 0;
 	} else {
-		diag_error(install->diags, NULL, "interface '%s': %s", interface->name,
-			   own.n ? own.items[own.n - 1].message : strerror(-r));
+		held->error = own.n ? strdup(own.items[0].message) : strdup(strerror(-r));
+		if (interface->required || r == -ENOMEM) {
+			diag_error(install->diags, NULL, UNFILTERED, interface->name, held->error);
+		} else {
+			diag_warning(install->diags, NULL, UNFILTERED, interface->name,
+				     held->error);
+			r = 0;
+		}
 	}
 	diags_free(&own);
 	return r;
