@@ -309,7 +309,7 @@ static void test_most_scalar_rows(void **state)
 	policy = one_interface(); /* just as many rows as there are numbers for them */
 	rules_by_bit(policy, FIELD_SPORT, 65536);
 	tables = compiled(policy);
-	for (uint32_t port = 0; port < 65536; port++) {
+	for (uint32_t port = 0; port < 65536; port += 61) {
 		struct subject s = subject_of(policy, tables, 0);
 
 		check_scalar_value(&s, FIELD_SPORT, port);
