@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * answers.h: what gate.h gives, as the JSON that org.xdpgate.Gate.varlink describes. Each
+ * answers.h: what gate.h gives, as the JSON that org.xdpgate.gate.varlink describes. Each
  * returns a new object, NULL when out of memory.
  */
 #pragma once

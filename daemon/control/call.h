@@ -8,7 +8,7 @@
 
 struct call {
 	json_t *message;    /* owns all below */
-	const char *method; /* full name, "org.xdpgate.Gate.Stats" */
+	const char *method; /* full name, "org.xdpgate.gate.Stats" */
 	json_t *parameters; /* an object, or NULL for none */
 	bool oneway;        /* no answer, please */
 	bool more;          /* several answers, please */

@@ -2,7 +2,7 @@
 /*
  * control.h: the daemon's control socket. A Varlink service (https://varlink.org) on a UNIX
  * stream socket, driven by sd-event, that turns calls into the functions of gate.h. Its
- * interface is org.xdpgate.Gate.varlink beside this file.
+ * interface is org.xdpgate.gate.varlink beside this file.
  *
  * Everything is non-blocking and bounded: see bounds.h. All sources of the event loop have
  * SD_EVENT_PRIORITY_NORMAL + 10, behind signals and network devices: a request that was sent

@@ -13,13 +13,13 @@
 #include "wire.h"
 
 #define SERVICE "org.varlink.service"
-#define GATE "org.xdpgate.Gate"
+#define GATE "org.xdpgate.gate"
 
 static const char service_description[] =
 #include "org.varlink.service.varlink.inc"
 	;
 static const char gate_description[] =
-#include "org.xdpgate.Gate.varlink.inc"
+#include "org.xdpgate.gate.varlink.inc"
 	;
 
 struct method {

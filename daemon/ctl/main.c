@@ -4,6 +4,7 @@
  * socket (docs/varlink.md); check, off, on and detach work without the daemon too.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,13 +48,19 @@ static int run(const struct options *options, int n_words, char **words)
 	return command->run(options, n, words + 1);
 }
 
+/* errno of a failed write may be long forgotten; the pipe itself still knows. */
+static bool reader_is_gone(void)
+{
+	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP));
+}
+
 /* Output that could not be written is a failure, unless its reader simply had enough. */
 static int finish(int code)
 {
 	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	if (errno == EPIPE)
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
 		return code;
 	fprintf(stderr, "xdpgate: cannot write the output: %s\n",
 		errno ? strerror(errno) : "write error");

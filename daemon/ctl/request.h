@@ -8,7 +8,7 @@
 #include "client.h"
 #include "ctl.h"
 
-#define GATE_INTERFACE "org.xdpgate.Gate."
+#define GATE_INTERFACE "org.xdpgate.gate."
 
 #define TIMEOUT_MSEC 30000U        /* a daemon that says nothing for so long hangs */
 #define TIMEOUT_RELOAD_MSEC 120000U /* big lists, small machines */

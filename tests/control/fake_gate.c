@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A gate without a kernel behind it: the functions of daemon/gate.h with made-up answers, so
+ * that the control server and the xdpgate command are tested alone. Files in the scenario
+ * folder decide how it behaves; each call of a function that changes something is appended
+ * to the file "calls" there.
+ *
+ *   fail-reload, fail-check, fail-switch, fail-detach, fail-read: that fails (…-silently:
+ *   without a diagnostic); big: many rules, so that answers are large; frozen: counters stand
+ *   still; ugly: names and texts try to be control sequences.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fake_gate.h"
+#include "util.h"
+
+#define BIG_RULES 20000
+
+struct gate {
+	char *scenario;
+	uint64_t generation, n_reloads, n_failed, n_stats;
+	bool last_failed, off;
+};
+
+static bool has(const struct gate *gate, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", gate->scenario, name) < 0)
+		abort();
+	return access(path, F_OK) == 0;
+}
+
+void fake_gate_note(struct gate *gate, const char *format, ...)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
+	va_list args;
+
+	if (asprintf(&path, "%s/calls", gate->scenario) < 0)
+		abort();
+	file = fopen(path, "ae");
+	if (!file)
+		abort();
+	va_start(args, format);
+	vfprintf(file, format, args);
+	va_end(args);
+	fputc('\n', file);
+}
+
+struct gate *fake_gate_new(const char *scenario)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+
+	if (!gate)
+		abort();
+	gate->scenario = strdup(scenario);
+	gate->generation = 1;
+	return gate;
+}
+
+struct gate *gate_free(struct gate *gate)
+{
+	if (gate)
+		free(gate->scenario);
+	free(gate);
+	return NULL;
+}
+
+/* Fails as asked by files "fail-WHAT" or "fail-WHAT-silently". */
+static int maybe_fail(struct gate *gate, const char *what, struct diags *diags)
+{
+	static const char line[] = "      - {name: ssh, match: {dprot: 22}, do: pass}";
+	struct diag_place place = {
+		.file = "edge.yaml",
+		.line = 12,
+		.column = 29,
+		.width = 5,
+		.source = line,
+		.source_len = sizeof(line) - 1,
+	};
+	char name[64];
+
+	snprintf(name, sizeof(name), "fail-%s-silently", what);
+	if (has(gate, name))
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "fail-%s", what);
+	if (!has(gate, name)) {
+		if (has(gate, "warn"))
+			diag_warning(diags, &place, "%s: set 'unused' is never used", what);
+		return 0;
+	}
+	diag_error(diags, &place, "unknown field 'dprot'; did you mean 'dport'?");
+	diag_warning(diags, NULL, "a warning without a place");
+	return -EINVAL;
+}
+
+int gate_reload(struct gate *gate, struct diags *diags)
+{
+	int r = maybe_fail(gate, "reload", diags);
+
+	fake_gate_note(gate, "reload");
+	gate->n_reloads++;
+	gate->last_failed = r < 0;
+	if (r < 0)
+		gate->n_failed++;
+	else
+		gate->generation++;
+	return r;
+}
+
+int gate_check(struct gate *gate, const char *path, struct diags *diags)
+{
+	fake_gate_note(gate, "check %s", path ? path : "-");
+	return maybe_fail(gate, "check", diags);
+}
+
+int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags)
+{
+	fake_gate_note(gate, "%s %s", off ? "off" : "on", interface ? interface : "-");
+	if (interface && strcmp(interface, "transit-a") != 0 && strcmp(interface, "lan") != 0) {
+		diag_error(diags, NULL, "no interface '%s'", interface);
+		return -ENODEV;
+	}
+	gate->off = off;
+	return maybe_fail(gate, "switch", diags);
+}
+
+int gate_detach(struct gate *gate, struct diags *diags)
+{
+	fake_gate_note(gate, "detach");
+	return maybe_fail(gate, "detach", diags);
+}
+
+const char *interface_state_name(enum interface_state state)
+{
+	static const char *const names[] = { "absent", "filtering", "off", "failed" };
+
+	return names[state];
+}
+
+int gate_get_status(struct gate *gate, struct gate_status *ret)
+{
+	struct gate_interface_status *interfaces;
+
+	if (has(gate, "fail-read"))
+		return -EIO;
+	interfaces = calloc(2, sizeof(*interfaces));
+	interfaces[0] = (struct gate_interface_status){
+		.name = "transit-a", .port = "bond0", .policy = "internet", .required = true,
+		.state = gate->off ? INTERFACE_OFF : INTERFACE_FILTERING, .ifindex = 7,
+		.dispatcher = true, .frags = true, .program_id = 42, .jited_bytes = 3210,
+	};
+	interfaces[1] = (struct gate_interface_status){
+		.name = "lan", .port = "enp2s0", .policy = "customer", .mode = ATTACH_GENERIC,
+		.state = INTERFACE_FAILED,
+		.error = strdup("cannot attach to enp2s0: \033[31mNot red\033[0m\xff"),
+	};
+	*ret = (struct gate_status){
+		.config_path = strdup(has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml" :
+							  "/etc/xdpgate/xdpgate.yaml"),
+		.generation = gate->generation,
+		.ready = true,
+		.loaded_usec = 1700000000000000,
+		.started_usec = 1600000000000000,
+		.n_reloads = gate->n_reloads,
+		.n_failed_reloads = gate->n_failed,
+		.last_reload_failed = gate->last_failed,
+		.last_reload_error = gate->last_failed ?
+			strdup("edge.yaml:12:29: error: unknown field 'dprot'\n   12 | dprot\n      | ^~~~~\n") :
+			NULL,
+		.n_rules = 3,
+		.n_sets = 2,
+		.n_prefixes = 243000,
+		.interfaces = interfaces,
+		.n_interfaces = 2,
+	};
+	memset(ret->policy_hash, 'a', 64);
+	return 0;
+}
+
+void gate_status_free(struct gate_status *status)
+{
+	for (size_t i = 0; i < status->n_interfaces; i++)
+		free(status->interfaces[i].error);
+	free(status->interfaces);
+	free(status->config_path);
+	free(status->last_reload_error);
+	*status = (struct gate_status){};
+}
+
+int gate_get_stats(struct gate *gate, struct stats *ret)
+{
+	size_t n = has(gate, "big") ? BIG_RULES : 3;
+	struct stats stats = { .generation = gate->generation, .n_interfaces = 2, .n_rules = n };
+	uint64_t base;
+
+	if (has(gate, "fail-read"))
+		return -EIO;
+	base = has(gate, "frozen") ? 1000 : 1000 + 10 * gate->n_stats++;
+	stats.interfaces = calloc(2, sizeof(*stats.interfaces));
+	strcpy(stats.interfaces[0].name, "transit-a");
+	strcpy(stats.interfaces[1].name, "lan");
+	stats.interfaces[0].verdicts[VERDICT_DROP] = (struct counter){ base, base * 60 };
+	stats.interfaces[0].verdicts[VERDICT_PASS] = (struct counter){ UINT64_MAX, 1 };
+	stats.interfaces[0].reasons[REASON_DEFAULT] = (struct counter){ 5, 300 };
+	stats.rules = calloc(n, sizeof(*stats.rules));
+	for (size_t i = 0; i < n; i++) {
+		struct stats_rule *rule = &stats.rules[i];
+
+		strcpy(rule->policy, i < 2 ? "internet" : "customer");
+		strcpy(rule->interface, i < 2 ? "transit-a" : "lan");
+		snprintf(rule->name, sizeof(rule->name), "rule-%zu", i);
+		rule->counter = (struct counter){ base + i, (base + i) * 64 };
+	}
+	if (has(gate, "ugly"))
+		strcpy(stats.rules[0].name, "\033[2Jr\xc3\xa9gle\xe2\x80\xae");
+	*ret = stats;
+	return 0;
+}
+
+void stats_free(struct stats *stats)
+{
+	if (!stats)
+		return;
+	free(stats->interfaces);
+	free(stats->rules);
+	*stats = (struct stats){};
+}
+
+int gate_get_rules(struct gate *gate, struct gate_rules *ret)
+{
+	struct gate_rules rules = { .generation = gate->generation, .n = 3 };
+
+	if (has(gate, "fail-read"))
+		return -EIO;
+	rules.items = calloc(3, sizeof(*rules.items));
+	for (size_t i = 0; i < 3; i++) {
+		struct gate_rule *rule = &rules.items[i];
+
+		strcpy(rule->policy, i < 2 ? "internet" : "customer");
+		snprintf(rule->name, sizeof(rule->name), "rule-%zu", i);
+		rule->match = strdup("src: $block");
+		rule->action = strdup(i ? "drop" : "pass");
+	}
+	if (has(gate, "big")) {
+		free(rules.items[0].match);
+		rules.items[0].match = malloc(100001);
+		memset(rules.items[0].match, 'm', 100000);
+		rules.items[0].match[100000] = '\0';
+	}
+	*ret = rules;
+	return 0;
+}
+
+void gate_rules_free(struct gate_rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		free(rules->items[i].match);
+		free(rules->items[i].action);
+	}
+	free(rules->items);
+	*rules = (struct gate_rules){};
+}
