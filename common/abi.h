@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 1
+#define XDPGATE_ABI_VERSION 2
 
 /* --- fields ------------------------------------------------------------------------------
  * A scalar field maps a small integer to a row of rule bits by one direct array, whose element
@@ -82,16 +82,43 @@ struct counter {
 
 /* --- tables ------------------------------------------------------------------------------ */
 
-/* Keys of BPF_MAP_TYPE_LPM_TRIE; the value is a __u32 row number. */
-struct lpm_key_v4 {
-	__u32 prefix_len;
-	__u8 addr[4];
-};
+/*
+ * Longest prefix match, compiled: the prefixes of all sets cut the address space into intervals,
+ * each with a row. The sources' and the destinations' tables of a family are one array.
+ *
+ * IPv4 (DXR: Zec, Rizzo, Mikuc, "DXR: Towards a Billion Routing Lookups per Second in Software",
+ * 2012): 65536 root words by the upper 16 bits of the address. A root is a row, or the index of
+ * a chunk: words in ascending order of the lower 16 bits at which each interval starts. The
+ * first interval of a chunk starts at 0, so its word has the number of further words there.
+ */
+#define LPM4_ROOTS 65536
+#define LPM4_ROW 0x80000000U /* in a root: the rest is the row, not an index */
+#define LPM4_START_SHIFT 16  /* in a chunk: start (or number) above, row below */
+#define LPM4_MAX_ROWS 65536
 
-struct lpm_key_v6 {
-	__u32 prefix_len;
-	__u8 addr[16];
-};
+/*
+ * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
+ * are, one for the lower. Both walk from an entry:
+ *   a row;
+ *   a table of 2^bits entries, chosen by the next bits of the key;
+ *   a chunk of n starts in ascending order, followed by n values of 32 bits: a row, or the
+ *   index of the entry where the search for the lower half begins.
+ * Tables are as wide as there are prefixes, so nearly all of the key is consumed in one or two
+ * of them, and chunks are a line or two.
+ */
+#define LPM6_KIND_SHIFT 62
+#define LPM6_ROW 0ULL
+#define LPM6_TABLE 1ULL
+#define LPM6_CHUNK 2ULL
+#define LPM6_LOWER 3ULL        /* in an entry: go on with the lower half at the entry of index */
+#define LPM6_INDEX_MASK 0xffffffffULL
+#define LPM6_COUNT_SHIFT 32    /* chunk: n; table: bits */
+#define LPM6_COUNT_MASK 0xffffULL
+#define LPM6_SHIFT_SHIFT 48    /* table: what to shift the key right by */
+#define LPM6_SHIFT_MASK 0x3fULL
+#define LPM6_VALUE_LOWER 0x80000000U
+#define LPM6_MAX_CHUNK 128
+#define LPM6_MAX_DEPTH 34      /* tables on the way: each takes at least two bits of 64 */
 
 /* What the rule at one bit position does once it matched. */
 struct rule_action {
@@ -110,6 +137,7 @@ struct rule_action {
  * so the verifier removes every branch that the policy does not use.
  */
 struct ruleset_config {
+	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
 	__u32 generation;
 	__u32 interface_block; /* first counter slot of the interface's block */
 	__u32 interface_slots; /* index of the interface's first element in the slots table */
@@ -123,8 +151,11 @@ struct ruleset_config {
 	__u32 interface_row;   /* row of the rules that apply to this interface */
 	__u32 uses_scalars;    /* bit enum scalar_field: some rule of the policy looks at it */
 	__u32 uses_address;    /* USES_ADDRESS and USES_PREFIXES */
-	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* no prefix holds the address */
+	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* the family has no prefixes */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
+	__u32 lpm4_root[N_ADDRESS_FIELDS]; /* index of the field's roots */
+	__u32 n_lpm4;                      /* words of 32 bits */
+	__u32 n_lpm6;                      /* words of 64 bits */
 	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */
 	__u8 fate_malformed;   /* enum verdict */
 	__u8 fate_fragments;   /* enum verdict; VERDICT_NONE: match them like other packets */
@@ -136,10 +167,8 @@ struct ruleset_config {
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
-_Static_assert(sizeof(struct lpm_key_v4) == 8, "ABI");
-_Static_assert(sizeof(struct lpm_key_v6) == 20, "ABI");
 _Static_assert(sizeof(struct rule_action) == 4, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 13 * 4 + 6 * 4 + 11 * 4 + 8, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 16 + 23 * 4 + 11 * 4 + 8, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -11,27 +11,10 @@
 #include "config.h"
 #include "lpm.h"
 #include "packet.h"
-
-/* Single-value arrays: one inlined lookup, then pointer arithmetic. value_size is set to the
- * tables' sizes before the load. */
-#define TABLE_MAP(name, element_size)                    \
-	struct {                                         \
-		__uint(type, BPF_MAP_TYPE_ARRAY);        \
-		__uint(map_flags, BPF_F_MMAPABLE);       \
-		__uint(max_entries, 1);                  \
-		__uint(key_size, sizeof(__u32));         \
-		__uint(value_size, element_size);        \
-	} name SEC(".maps")
+#include "table.h"
 
 TABLE_MAP(rows, sizeof(__u64));
 TABLE_MAP(scalars, sizeof(__u16));
-
-static __always_inline void *table(void *map)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(map, &zero);
-}
 
 /* The state of one packet's classification: where in each field's row the policy's words
  * start, and what is left of the word in hand. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lpm.h: from an address to the row of rules that it satisfies, by longest prefix match.
- * Callers know only lpm_row(); what is behind it is free to change.
+ * lpm.h: from an address to the row of rules that it satisfies, by longest prefix match in the
+ * compiled tables; abi.h tells their layout. Callers know only lpm_row(); what is behind it is
+ * free to change. The searches are bounded by constants and every index by the table's size.
  */
 #pragma once
 
@@ -9,26 +10,123 @@
 
 #include "config.h"
 #include "packet.h"
+#include "table.h"
 
-#define LPM_MAP(name, key_type)                             \
-	struct {                                            \
-		__uint(type, BPF_MAP_TYPE_LPM_TRIE);        \
-		__uint(map_flags, BPF_F_NO_PREALLOC);       \
-		__uint(max_entries, 1);                     \
-		__type(key, key_type);                      \
-		__type(value, __u32);                       \
-	} name SEC(".maps")
+TABLE_MAP(lpm4, sizeof(__u32));
+TABLE_MAP(lpm6, sizeof(__u64));
 
-LPM_MAP(lpm_src_v4, struct lpm_key_v4);
-LPM_MAP(lpm_src_v6, struct lpm_key_v6);
-LPM_MAP(lpm_dst_v4, struct lpm_key_v4);
-LPM_MAP(lpm_dst_v6, struct lpm_key_v6);
-
-static __always_inline __u32 lpm_lookup(void *map, const void *key, __u32 miss)
+/* 0 if a >= b, else all ones; as arithmetic, because a branch would be mispredicted half the
+ * time, and opaque, so that neither compiler nor verifier makes one of it. */
+static __always_inline __u64 lpm_below(__u64 a, __u64 b)
 {
-	const __u32 *row = bpf_map_lookup_elem(map, key);
+	__s64 difference = a - b;
 
-	return row ? *row : miss;
+	asm volatile("%0 s>>= 63" : "+r"(difference));
+	return difference;
+}
+
+/* The address has a chunk of n + 1 intervals at index: the row of the last one that starts at or
+ * below `low`. */
+static __always_inline __u32 lpm4_chunk(const __u32 *words, __u32 index, __u32 low)
+{
+	__u32 left;
+
+	if (index >= config.n_lpm4)
+		return 0;
+	left = (words[index] >> LPM4_START_SHIFT) + 1;
+	for (int i = 0; i < 17 && left > 1; i++) {
+		__u32 half = left / 2, middle = index + half;
+
+		if (middle >= config.n_lpm4)
+			return 0;
+		index += half & ~lpm_below(low, words[middle] >> LPM4_START_SHIFT);
+		left -= half;
+	}
+	if (index >= config.n_lpm4)
+		return 0;
+	return words[index] & (LPM4_MAX_ROWS - 1);
+}
+
+/* Judged once by the verifier, like parse_ipv6_chain(). */
+__noinline __u32 lpm4_lookup(__u32 root, __u32 address)
+{
+	const __u32 *words = table(&lpm4);
+	__u32 entry, index = root + (address >> 16);
+
+	if (!words || index >= config.n_lpm4)
+		return 0;
+	entry = words[index];
+	if (entry & LPM4_ROW)
+		return entry & ~LPM4_ROW;
+	return lpm4_chunk(words, entry, address & 0xffff);
+}
+
+static __always_inline __u32 lpm6_count(__u64 entry)
+{
+	return entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK;
+}
+
+/* The value of the last start at or below the key, in a chunk. */
+static __always_inline __u32 lpm6_chunk(const __u64 *words, __u64 entry, __u64 key)
+{
+	__u32 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0, index;
+
+	for (int i = 0; i < 8 && left > 1; i++) {
+		__u32 half = left / 2;
+
+		index = base + at + half;
+		if (index >= config.n_lpm6)
+			return 0;
+		if (words[index] <= key)
+			at += half;
+		left -= half;
+	}
+	index = base + n + at / 2;
+	if (index >= config.n_lpm6)
+		return 0;
+	return words[index] >> (at % 2 * 32);
+}
+
+/* From an entry to a row or to the entry for the lower half. Judged once by the verifier, like
+ * parse_ipv6_chain(). The result is a value as in a chunk. */
+__noinline __u32 lpm6_walk(__u64 entry, __u64 key)
+{
+	const __u64 *words = table(&lpm6);
+
+	if (!words)
+		return 0;
+	for (int i = 0; i < LPM6_MAX_DEPTH; i++) {
+		__u32 kind = entry >> LPM6_KIND_SHIFT;
+		__u32 index;
+
+		if (kind == LPM6_ROW)
+			return entry & LPM6_INDEX_MASK;
+		if (kind == LPM6_LOWER)
+			return (entry & LPM6_INDEX_MASK) | LPM6_VALUE_LOWER;
+		if (kind == LPM6_CHUNK)
+			return lpm6_chunk(words, entry, key);
+		index = (entry & LPM6_INDEX_MASK) +
+			(key >> (entry >> LPM6_SHIFT_SHIFT & LPM6_SHIFT_MASK) &
+			 ((1ULL << (lpm6_count(entry) & 0x1f)) - 1));
+		if (index >= config.n_lpm6)
+			return 0;
+		entry = words[index];
+	}
+	return 0;
+}
+
+static __always_inline __u32 lpm6_lookup(__u64 entry, __u64 upper, __u64 lower)
+{
+	const __u64 *words;
+	__u32 value = lpm6_walk(entry, upper);
+
+	if (!(value & LPM6_VALUE_LOWER))
+		return value;
+	value &= ~LPM6_VALUE_LOWER;
+	words = table(&lpm6);
+	if (!words || value >= config.n_lpm6)
+		return 0;
+	return lpm6_walk(words[value], lower);
 }
 
 /* The row of the packet's source or destination. */
@@ -37,20 +135,14 @@ static __always_inline __u32 lpm_row(const struct packet *packet, enum address_f
 	if (!packet->ip)
 		return config.lpm_absent_row[field];
 	if (packet->family == FAMILY_V4) {
-		__u32 miss = config.lpm_miss_row[field][FAMILY_V4];
-
 		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V4)))
-			return miss;
-		return lpm_lookup(field == ADDRESS_SRC ? (void *)&lpm_src_v4 : &lpm_dst_v4,
-				  &packet->address[field].v4, miss);
-	} else {
-		__u32 miss = config.lpm_miss_row[field][FAMILY_V6];
-
-		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))
-			return miss;
-		return lpm_lookup(field == ADDRESS_SRC ? (void *)&lpm_src_v6 : &lpm_dst_v6,
-				  &packet->address[field].v6, miss);
+			return config.lpm_miss_row[field][FAMILY_V4];
+		return lpm4_lookup(config.lpm4_root[field], packet->address[field][0]);
 	}
+	if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))
+		return config.lpm_miss_row[field][FAMILY_V6];
+	return lpm6_lookup(config.lpm6_entry[field], packet->address[field][0],
+			   packet->address[field][1]);
 }
 
 static __always_inline bool lpm_used(enum address_field field)

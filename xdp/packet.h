@@ -22,16 +22,8 @@ struct packet {
 	__u8 unknown_extension; /* bool: the IPv6 chain ends in a header that is not parsed */
 	__u8 family;            /* enum family, if ip */
 	__u8 pad;
-	/* Addresses in network byte order; IPv4 uses the first four bytes. Filled as keys so
-	 * that the lookups need no copy. */
-	union {
-		struct lpm_key_v4 v4;
-		struct lpm_key_v6 v6;
-		struct {
-			__u32 prefix_len;
-			__be32 words[4];
-		} raw;
-	} address[N_ADDRESS_FIELDS];
+	/* In host byte order: the upper and the lower half; an IPv4 address is all upper. */
+	__u64 address[N_ADDRESS_FIELDS][2];
 };
 
 static __always_inline void packet_set(struct packet *packet, enum scalar_field field,

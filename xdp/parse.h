@@ -138,10 +138,8 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 
 	packet->ip = true;
 	packet->family = FAMILY_V4;
-	packet->address[ADDRESS_SRC].raw.words[0] = ip.src;
-	packet->address[ADDRESS_DST].raw.words[0] = ip.dst;
-	packet->address[ADDRESS_SRC].raw.prefix_len = 32;
-	packet->address[ADDRESS_DST].raw.prefix_len = 32;
+	packet->address[ADDRESS_SRC][0] = bpf_ntohl(ip.src);
+	packet->address[ADDRESS_DST][0] = bpf_ntohl(ip.dst);
 
 	fragment = bpf_ntohs(ip.fragment);
 	cursor->fragment_offset = (fragment & IPV4_OFFSET_MASK) * 8;
@@ -255,9 +253,9 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet 
 		__be16 payload_length;
 		__u8 next;
 		__u8 hop_limit;
-		__be32 src[4];
-		__be32 dst[4];
-	} __attribute__((aligned(8))) ip;
+		__be64 src[2];
+		__be64 dst[2];
+	} ip;
 	__u32 left = packet->len - cursor->offset;
 	__u32 version_class_flow, total;
 
@@ -272,12 +270,10 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet 
 
 	packet->ip = true;
 	packet->family = FAMILY_V6;
-	for (int word = 0; word < 4; word++) {
-		packet->address[ADDRESS_SRC].raw.words[word] = ip.src[word];
-		packet->address[ADDRESS_DST].raw.words[word] = ip.dst[word];
+	for (int half = 0; half < 2; half++) {
+		packet->address[ADDRESS_SRC][half] = bpf_be64_to_cpu(ip.src[half]);
+		packet->address[ADDRESS_DST][half] = bpf_be64_to_cpu(ip.dst[half]);
 	}
-	packet->address[ADDRESS_SRC].raw.prefix_len = 128;
-	packet->address[ADDRESS_DST].raw.prefix_len = 128;
 	packet_set(packet, FIELD_LENGTH, total);
 	packet_set(packet, FIELD_TTL, ip.hop_limit);
 	packet_set(packet, FIELD_DSCP, version_class_flow >> 22 & 0x3f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * addresses.c: from the prefixes of all sets that some rule names to entries for a longest
- * prefix match, prefix -> row.
+ * addresses.c: from the prefixes of all sets that some rule names to intervals of addresses,
+ * each with its row.
  *
  * In ascending order of address, then length, every prefix comes right after those that hold
  * it, so a stack of the open ones gives each prefix its parent. The sets that an address is
@@ -9,8 +9,8 @@
  * signatures exist however many prefixes there are; the row is worked out once for each.
  */
 #include "compile_internal.h"
+#include "intervals.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "util.h"
@@ -37,8 +37,7 @@ struct builder {
 	uint64_t *bits; /* one signature, scratch */
 	struct element *elements;
 	size_t n;
-	void *entries; /* lpm_entry_v4 or _v6 */
-	size_t n_entries, entries_capacity;
+	struct intervals intervals;
 };
 
 static int element_compare(const void *a, const void *b)
@@ -178,71 +177,120 @@ static int intern_signature(struct builder *builder, uint32_t *ret)
 	return intern_row(builder, builder->bits, &builder->row_of[*ret]);
 }
 
-static int emit(struct builder *builder, const struct element *element, uint32_t row)
+int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_t row)
 {
-	bool v4 = builder->family == FAMILY_V4;
-	size_t size = v4 ? sizeof(struct lpm_entry_v4) : sizeof(struct lpm_entry_v6);
-	int r = array_reserve(&builder->entries, &builder->entries_capacity,
-			      builder->n_entries + 1, size);
+	struct interval *last = intervals->n ? &intervals->items[intervals->n - 1] : NULL;
+	int r;
 
+	if (last && last->hi == hi && last->lo == lo) {
+		/* A prefix that begins, or ends, where the last one did. */
+		intervals->n--;
+		last = intervals->n ? last - 1 : NULL;
+	}
+	if (last && last->row == row)
+		return 0;
+	r = array_reserve((void **)&intervals->items, &intervals->capacity, intervals->n + 1,
+			  sizeof(*intervals->items));
 	if (r < 0)
 		return r;
-	if (v4) {
-		struct lpm_entry_v4 *entry =
-			(struct lpm_entry_v4 *)builder->entries + builder->n_entries;
-		uint32_t addr = htonl(element->hi >> 32);
-
-		*entry = (struct lpm_entry_v4){ .key.prefix_len = element->len, .row = row };
-		memcpy(entry->key.addr, &addr, sizeof(addr));
-	} else {
-		struct lpm_entry_v6 *entry =
-			(struct lpm_entry_v6 *)builder->entries + builder->n_entries;
-		uint64_t addr[2] = { htobe64(element->hi), htobe64(element->lo) };
-
-		*entry = (struct lpm_entry_v6){ .key.prefix_len = element->len, .row = row };
-		memcpy(entry->key.addr, addr, sizeof(addr));
-	}
-	builder->n_entries++;
+	intervals->items[intervals->n++] = (struct interval){ hi, lo, row };
 	return 0;
 }
 
-/* Walk the sorted elements with the stack of prefixes that hold the one in hand. A prefix
- * whose row is its parent's needs no entry. */
-static int build_entries(struct builder *builder, uint32_t root)
+struct open_prefix {
+	const struct element *element;
+	uint32_t signature;
+};
+
+/* The prefix ends: from the address behind it on, the row of the one around it holds again. */
+static int close_prefix(struct builder *builder, const struct element *element, uint32_t around)
 {
-	struct {
-		const struct element *element;
-		uint32_t signature;
-	} stack[MAX_DEPTH + 1] = { [0] = { NULL, root } };
+	uint64_t hi = element->hi, lo = element->lo;
+
+	if (element->len == 0)
+		return 0;
+	if (element->len <= 64) {
+		hi += UINT64_C(1) << (64 - element->len);
+		if (hi == 0)
+			return 0; /* it was the last of all addresses */
+	} else {
+		lo += UINT64_C(1) << (128 - element->len);
+		if (lo == 0 && ++hi == 0)
+			return 0;
+	}
+	return intervals_add(&builder->intervals, hi, lo, builder->row_of[around]);
+}
+
+/* Close the open prefixes that do not hold the element (NULL: all). */
+static int close_prefixes(struct builder *builder, struct open_prefix *stack, size_t *depth,
+			  const struct element *element)
+{
+	int r = 0;
+
+	while (r >= 0 && *depth && (!element || !element_holds(stack[*depth].element, element))) {
+		r = close_prefix(builder, stack[*depth].element, stack[*depth - 1].signature);
+		(*depth)--;
+	}
+	return r;
+}
+
+/* Walk the sorted elements with the stack of prefixes that hold the one in hand. */
+static int build_intervals(struct builder *builder, uint32_t root)
+{
+	struct open_prefix stack[MAX_DEPTH + 1] = { [0] = { NULL, root } };
 	size_t words = builder->signatures.row_words;
 	size_t depth = 0;
 	int r;
 
-	for (size_t i = 0; i < builder->n;) {
+	r = intervals_add(&builder->intervals, 0, 0, builder->row_of[root]);
+	for (size_t i = 0; r >= 0 && i < builder->n;) {
 		const struct element *element = &builder->elements[i];
-		uint32_t parent, signature;
+		uint32_t signature;
 
-		while (depth && !element_holds(stack[depth].element, element))
-			depth--;
-		parent = stack[depth].signature;
-		memcpy(builder->bits, builder->signatures.words + (size_t)parent * words,
+		r = close_prefixes(builder, stack, &depth, element);
+		if (r < 0)
+			return r;
+		memcpy(builder->bits,
+		       builder->signatures.words + (size_t)stack[depth].signature * words,
 		       words * sizeof(*builder->bits));
 		for (; i < builder->n && same_prefix(element, &builder->elements[i]); i++)
 			row_set(builder->bits, builder->elements[i].set);
 		r = intern_signature(builder, &signature);
-		if (r >= 0 && builder->row_of[signature] != builder->row_of[parent])
-			r = emit(builder, element, builder->row_of[signature]);
-		if (r < 0)
-			return r;
-		stack[++depth].element = element;
-		stack[depth].signature = signature;
+		if (r >= 0)
+			r = intervals_add(&builder->intervals, element->hi, element->lo,
+					  builder->row_of[signature]);
+		stack[++depth] = (struct open_prefix){ element, signature };
+	}
+	return r < 0 ? r : close_prefixes(builder, stack, &depth, NULL);
+}
+
+/* The family's table, and what the settings of every interface say of it. */
+static int build_table(struct builder *builder)
+{
+	struct tables *tables = builder->compiler->tables;
+	enum address_field field = builder->field;
+	uint64_t entry = 0;
+	uint32_t root = 0;
+	int r;
+
+	if (builder->family == FAMILY_V4)
+		r = lpm4_build(tables, &builder->intervals, &root);
+	else
+		r = lpm6_build(tables, &builder->intervals, &entry);
+	if (r < 0)
+		return r;
+	tables->prefixes[field] |= USES_PREFIXES(field, builder->family);
+	for (size_t i = 0; i < tables->n_configs; i++) {
+		if (builder->family == FAMILY_V4)
+			tables->configs[i].lpm4_root[field] = root;
+		else
+			tables->configs[i].lpm6_entry[field] = entry;
 	}
 	return 0;
 }
 
 static int build_family(struct builder *builder, enum family family, uint32_t *ret_miss_row)
 {
-	struct tables *tables = builder->compiler->tables;
 	uint32_t root;
 	int r;
 
@@ -253,20 +301,15 @@ static int build_family(struct builder *builder, enum family family, uint32_t *r
 	memset(builder->bits, 0, builder->signatures.row_words * sizeof(*builder->bits));
 	r = intern_signature(builder, &root);
 	if (r >= 0)
-		r = build_entries(builder, root);
+		r = build_intervals(builder, root);
 	free(TAKE_PTR(builder->elements));
-	builder->n = 0;
+	/* Where all addresses have one row, the settings say it. */
+	if (r >= 0 && builder->intervals.n > 1)
+		r = build_table(builder);
 	if (r < 0)
 		return r;
-	*ret_miss_row = builder->row_of[root];
-	if (family == FAMILY_V4) {
-		tables->lpm_v4[builder->field] = TAKE_PTR(builder->entries);
-		tables->n_lpm_v4[builder->field] = builder->n_entries;
-	} else {
-		tables->lpm_v6[builder->field] = TAKE_PTR(builder->entries);
-		tables->n_lpm_v6[builder->field] = builder->n_entries;
-	}
-	builder->n_entries = builder->entries_capacity = 0;
+	*ret_miss_row = builder->intervals.items[0].row;
+	builder->n = builder->intervals.n = 0;
 	return 0;
 }
 
@@ -290,7 +333,7 @@ static void builder_done(struct builder *builder)
 	free(builder->row_of);
 	free(builder->bits);
 	free(builder->elements);
-	free(builder->entries);
+	free(builder->intervals.items);
 }
 
 int compile_addresses(struct compiler *compiler, enum address_field field)

@@ -15,10 +15,8 @@ struct tables *tables_free(struct tables *tables)
 	if (!tables)
 		return NULL;
 	free(tables->rows);
-	for (int i = 0; i < N_ADDRESS_FIELDS; i++) {
-		free(tables->lpm_v4[i]);
-		free(tables->lpm_v6[i]);
-	}
+	free(tables->lpm4);
+	free(tables->lpm6);
 	free(tables->scalars);
 	free(tables->actions);
 	free(tables->configs);
@@ -108,10 +106,7 @@ static void note_uses(const struct tables *tables, const struct ruleset *ruleset
 			if (!rule->address[field].present)
 				continue;
 			config->uses_address |= USES_ADDRESS(field);
-			if (tables->n_lpm_v4[field])
-				config->uses_address |= USES_PREFIXES(field, FAMILY_V4);
-			if (tables->n_lpm_v6[field])
-				config->uses_address |= USES_PREFIXES(field, FAMILY_V6);
+			config->uses_address |= tables->prefixes[field];
 		}
 		for (int field = 0; field < N_SCALAR_FIELDS; field++)
 			if (rule->scalar[field].present)
@@ -219,6 +214,8 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 	for (size_t i = 0; i < tables->n_configs; i++) {
 		tables->configs[i].n_row_words = tables->n_rows * tables->row_words;
 		tables->configs[i].n_scalars = tables->n_scalars;
+		tables->configs[i].n_lpm4 = tables->n_lpm4;
+		tables->configs[i].n_lpm6 = tables->n_lpm6;
 	}
 	*ret = TAKE_PTR(tables);
 	return 0;

@@ -13,27 +13,17 @@
 #include "diag.h"
 #include "policy.h"
 
-/* One prefix and the row that holds for addresses of which it is the longest match. */
-struct lpm_entry_v4 {
-	struct lpm_key_v4 key;
-	uint32_t row;
-};
-
-struct lpm_entry_v6 {
-	struct lpm_key_v6 key;
-	uint32_t row;
-};
-
 struct tables {
 	/* rows: n_rows * row_words words, of row 0, row 1, … */
 	uint64_t *rows;
 	uint32_t n_rows, row_words;
 
-	/* longest prefix match: entries in ascending order of address, then length */
-	struct lpm_entry_v4 *lpm_v4[N_ADDRESS_FIELDS];
-	size_t n_lpm_v4[N_ADDRESS_FIELDS];
-	struct lpm_entry_v6 *lpm_v6[N_ADDRESS_FIELDS];
-	size_t n_lpm_v6[N_ADDRESS_FIELDS];
+	/* longest prefix match: both fields' tables; see abi.h for their layout */
+	uint32_t *lpm4;
+	size_t n_lpm4, lpm4_capacity;
+	uint64_t *lpm6;
+	size_t n_lpm6, lpm6_capacity;
+	uint32_t prefixes[N_ADDRESS_FIELDS]; /* USES_PREFIXES() of the families that have any */
 
 	/* scalars: for each field that a rule looks at, the row number of packets without it,
 	 * then one for each value of its domain */

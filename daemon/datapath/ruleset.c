@@ -15,73 +15,7 @@
 #include "ruleset.skel.h"
 #pragma GCC diagnostic pop
 
-#define BATCH 4096
-
 /* --- maps -------------------------------------------------------------------------------- */
-
-static int lpm_create(const char *name, size_t key_size, size_t n)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
-
-	return bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, name, key_size, sizeof(uint32_t),
-			      n ? n : 1, &options);
-}
-
-/* Enter n elements of entry_size bytes, key first and the row right behind it. */
-static int lpm_fill(int fd, const void *entries, size_t n, size_t entry_size, size_t key_size)
-{
-	_cleanup_free_ uint8_t *keys = malloc(BATCH * key_size);
-	_cleanup_free_ uint32_t *rows = malloc(BATCH * sizeof(*rows));
-	const uint8_t *entry = entries;
-
-	if (!keys || !rows)
-		return -ENOMEM;
-	while (n) {
-		__u32 count = n < BATCH ? n : BATCH;
-		int r;
-
-		for (uint32_t i = 0; i < count; i++, entry += entry_size) {
-			memcpy(keys + i * key_size, entry, key_size);
-			memcpy(&rows[i], entry + key_size, sizeof(rows[i]));
-		}
-		n -= count;
-		r = bpf_map_update_batch(fd, keys, rows, &count, NULL);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-_Static_assert(offsetof(struct lpm_entry_v4, row) == sizeof(struct lpm_key_v4), "packed");
-_Static_assert(offsetof(struct lpm_entry_v6, row) == sizeof(struct lpm_key_v6), "packed");
-
-static int create_lpms(const struct tables *tables, struct ruleset_maps *maps)
-{
-	static const char *const names[N_ADDRESS_FIELDS][N_FAMILIES] = {
-		[ADDRESS_SRC] = { "xdpgate_src4", "xdpgate_src6" },
-		[ADDRESS_DST] = { "xdpgate_dst4", "xdpgate_dst6" },
-	};
-	int r;
-
-	for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
-		size_t n_v4 = tables->n_lpm_v4[field], n_v6 = tables->n_lpm_v6[field];
-
-		r = maps->lpm_v4[field] = lpm_create(names[field][FAMILY_V4],
-						     sizeof(struct lpm_key_v4), n_v4);
-		if (r >= 0)
-			r = lpm_fill(maps->lpm_v4[field], tables->lpm_v4[field], n_v4,
-				     sizeof(struct lpm_entry_v4), sizeof(struct lpm_key_v4));
-		if (r >= 0)
-			r = maps->lpm_v6[field] = lpm_create(names[field][FAMILY_V6],
-							     sizeof(struct lpm_key_v6), n_v6);
-		if (r >= 0)
-			r = lpm_fill(maps->lpm_v6[field], tables->lpm_v6[field], n_v6,
-				     sizeof(struct lpm_entry_v6), sizeof(struct lpm_key_v6));
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
 			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags)
@@ -97,11 +31,14 @@ int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint
 		  (size_t)tables->n_rows * tables->row_words * sizeof(*tables->rows) },
 		{ &maps.scalars, "xdpgate_scalars", tables->scalars,
 		  tables->n_scalars * sizeof(*tables->scalars) },
+		{ &maps.lpm4, "xdpgate_lpm4", tables->lpm4,
+		  tables->n_lpm4 * sizeof(*tables->lpm4) },
+		{ &maps.lpm6, "xdpgate_lpm6", tables->lpm6,
+		  tables->n_lpm6 * sizeof(*tables->lpm6) },
 		{ &maps.actions, "xdpgate_actions", tables->actions,
 		  tables->n_actions * sizeof(*tables->actions) },
 		{ &maps.slots, "xdpgate_slotof", slots, n_slots * sizeof(*slots) },
 	};
-	int r;
 
 	kernel_forget();
 	maps.n_slots = n_slots;
@@ -117,9 +54,6 @@ int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint
 	if (maps.redirects < 0)
 		return kernel_error(diags, maps.redirects,
 				    "cannot create the map of redirect targets");
-	r = create_lpms(tables, &maps);
-	if (r < 0)
-		return kernel_error(diags, r, "cannot load the prefixes into the kernel");
 	*ret = maps;
 	maps = RULESET_MAPS_NONE;
 	return 0;
@@ -132,10 +66,8 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->actions);
 	close_fd(&maps->slots);
 	close_fd(&maps->redirects);
-	for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
-		close_fd(&maps->lpm_v4[field]);
-		close_fd(&maps->lpm_v6[field]);
-	}
+	close_fd(&maps->lpm4);
+	close_fd(&maps->lpm6);
 }
 
 int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect, int ifindex)
@@ -171,10 +103,8 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.actions, maps->actions },
 		{ skeleton->maps.slots, maps->slots },
 		{ skeleton->maps.redirects, maps->redirects },
-		{ skeleton->maps.lpm_src_v4, maps->lpm_v4[ADDRESS_SRC] },
-		{ skeleton->maps.lpm_dst_v4, maps->lpm_v4[ADDRESS_DST] },
-		{ skeleton->maps.lpm_src_v6, maps->lpm_v6[ADDRESS_SRC] },
-		{ skeleton->maps.lpm_dst_v6, maps->lpm_v6[ADDRESS_DST] },
+		{ skeleton->maps.lpm4, maps->lpm4 },
+		{ skeleton->maps.lpm6, maps->lpm6 },
 		{ skeleton->maps.counter_pages, counter_pages_fd },
 	};
 

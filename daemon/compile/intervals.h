@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * intervals.h: a family's address space cut into intervals, each with the row of rules that its
+ * addresses satisfy; and the builders of the tables that find an address's interval.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile.h"
+
+/* From this address on, up to the next interval. IPv4 addresses are the upper 32 bits of hi. */
+struct interval {
+	uint64_t hi, lo;
+	uint32_t row;
+};
+
+/* Ascending; the first starts at 0; neighbours differ in row. */
+struct intervals {
+	struct interval *items;
+	size_t n, capacity;
+};
+
+/* From here on the row holds. Calls come in ascending order; of those at one address the last
+ * counts. 0 or -ENOMEM. */
+int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_t row);
+
+/* lpm4.c, lpm6.c: append the table of the intervals to tables->lpm4 or lpm6. *ret_root and
+ * *ret_entry are what the field's settings need. 0, -ENOMEM, or -E2BIG past what an index can
+ * say. */
+int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_t *ret_root);
+int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_entry);
