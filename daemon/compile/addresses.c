@@ -4,70 +4,46 @@
  * each with its row.
  *
  * In ascending order of address, then length, every prefix comes right after those that hold
- * it, so a stack of the open ones gives each prefix its parent. The sets that an address is
- * in are those of the prefix and of all its ancestors: a signature, one bit a set. Few
- * signatures exist however many prefixes there are; the row is worked out once for each.
+ * it, so a stack of the open ones gives each prefix its parent. An address in the prefix is in
+ * its sets besides those of the parent: its row is the parent's with the bits of the rules
+ * that name these sets turned on, or off where they are negated.
  */
 #include "compile_internal.h"
 #include "intervals.h"
 
 #include <string.h>
 
+#include "elements.h"
 #include "util.h"
 
 #define MAX_DEPTH 129 /* prefix lengths 0 .. 128 */
 #define NO_SET UINT32_MAX
+#define STEPS 65536 /* a power of two */
 
-/* One prefix of one set. IPv4 addresses are in the upper half of hi. */
-struct element {
-	uint64_t hi, lo;
-	uint32_t set; /* the field's own numbering, of the sets that rules use */
-	uint8_t len;
+/* What the membership in a set changes in a row. */
+struct effect {
+	uint32_t bit;
+	bool negated;
+};
+
+/* A step that was worked out before: from a parent's row by one set to a row. */
+struct step {
+	uint32_t parent, set, row; /* row number + 1; 0: none yet */
 };
 
 struct builder {
 	struct compiler *compiler;
 	enum address_field field;
 	enum family family;
-	uint32_t *local; /* by policy set: local number, or NO_SET */
+	uint32_t *local; /* by policy set: the field's own numbering, or NO_SET */
 	uint32_t n_local;
-	struct rows signatures;
-	uint32_t *row_of; /* by signature */
-	size_t n_row_of, row_of_capacity;
-	uint64_t *bits; /* one signature, scratch */
+	struct effect *effects;  /* of set 0, set 1, … */
+	uint32_t *first_effect;  /* by set, n_local + 1 */
+	struct step *steps;      /* STEPS, by hash */
 	struct element *elements;
 	size_t n;
 	struct intervals intervals;
 };
-
-static int element_compare(const void *a, const void *b)
-{
-	const struct element *x = a, *y = b;
-
-	if (x->hi != y->hi)
-		return x->hi < y->hi ? -1 : 1;
-	if (x->lo != y->lo)
-		return x->lo < y->lo ? -1 : 1;
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	return x->set < y->set ? -1 : x->set > y->set;
-}
-
-static bool element_holds(const struct element *outer, const struct element *inner)
-{
-	uint64_t hi = outer->hi ^ inner->hi, lo = outer->lo ^ inner->lo;
-
-	if (outer->len == 0)
-		return true;
-	if (outer->len <= 64)
-		return hi >> (64 - outer->len) == 0;
-	return hi == 0 && (outer->len == 128 ? lo : lo >> (128 - outer->len)) == 0;
-}
-
-static bool same_prefix(const struct element *a, const struct element *b)
-{
-	return a->hi == b->hi && a->lo == b->lo && a->len == b->len;
-}
 
 /* Number the sets that rules use in this field. */
 static int number_sets(struct builder *builder)
@@ -86,6 +62,37 @@ static int number_sets(struct builder *builder)
 		for (size_t j = 0; match->present && j < match->n_sets; j++)
 			if (builder->local[match->sets[j]] == NO_SET)
 				builder->local[match->sets[j]] = builder->n_local++;
+	}
+	return 0;
+}
+
+/* For each set, the rules that name it. */
+static int list_effects(struct builder *builder)
+{
+	uint32_t *first = calloc(builder->n_local + 2, sizeof(*first));
+	const struct rule *rule;
+
+	if (!first)
+		return -ENOMEM;
+	builder->first_effect = first;
+	/* Counted one place further on, the sums are where the next set begins to be filled. */
+	FOR_EACH_RULE(builder->compiler, s, i, rule, bit) {
+		const struct address_match *match = &rule->address[builder->field];
+
+		for (size_t j = 0; match->present && j < match->n_sets; j++)
+			first[builder->local[match->sets[j]] + 2]++;
+	}
+	for (uint32_t set = 0; set < builder->n_local; set++)
+		first[set + 2] += first[set + 1];
+	builder->effects = calloc(first[builder->n_local + 1] + 1, sizeof(*builder->effects));
+	if (!builder->effects)
+		return -ENOMEM;
+	FOR_EACH_RULE(builder->compiler, s, i, rule, bit) {
+		const struct address_match *match = &rule->address[builder->field];
+
+		for (size_t j = 0; match->present && j < match->n_sets; j++)
+			builder->effects[first[builder->local[match->sets[j]] + 1]++] =
+				(struct effect){ bit, match->negated };
 	}
 	return 0;
 }
@@ -120,61 +127,48 @@ static int collect_elements(struct builder *builder)
 
 	for (size_t i = 0; i < policy->n_sets; i++)
 		if (builder->local[i] != NO_SET)
-			total += builder->family == FAMILY_V4 ? policy->sets[i].n_v4 :
-								policy->sets[i].n_v6;
+			total += builder->family == FAMILY_V4 ? policy->sets[i].n_v4
+							      : policy->sets[i].n_v6;
 	builder->elements = calloc(total + 1, sizeof(*builder->elements));
 	if (!builder->elements)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++)
 		if (builder->local[i] != NO_SET)
 			add_set(builder, &policy->sets[i], builder->local[i]);
-	qsort(builder->elements, builder->n, sizeof(*builder->elements), element_compare);
-	return 0;
+	return elements_sort(builder->elements, builder->n);
 }
 
-/* Does an address with this signature satisfy the condition? */
-static bool match_holds(const struct builder *builder, const struct address_match *match,
-			const uint64_t *signature)
+static void apply(const struct builder *builder, uint32_t set, uint64_t *row)
 {
-	for (size_t i = 0; i < match->n_sets; i++) {
-		uint32_t set = builder->local[match->sets[i]];
-
-		if (signature[set / 64] >> set % 64 & 1)
-			return !match->negated;
+	for (uint32_t i = builder->first_effect[set]; i < builder->first_effect[set + 1]; i++) {
+		if (builder->effects[i].negated)
+			row_clear(row, builder->effects[i].bit);
+		else
+			row_set(row, builder->effects[i].bit);
 	}
-	return match->negated;
 }
 
-/* The row of addresses with this signature. */
-static int intern_row(struct builder *builder, const uint64_t *signature, uint32_t *ret)
+/* The row of addresses that are in the n sets besides what gave them the parent's row. */
+static int step_to(struct builder *builder, uint32_t parent, const struct element *sets, size_t n,
+		   uint32_t *ret)
 {
 	struct compiler *compiler = builder->compiler;
-	uint64_t *row = compiler->scratch;
-	const struct rule *rule;
+	struct step *step = &builder->steps[(parent * 0x9e3779b1U ^ sets->set * 0x85ebca77U) >> 16 &
+					    (STEPS - 1)];
+	int r;
 
-	memset(row, 0, compiler->tables->row_words * sizeof(*row));
-	FOR_EACH_RULE(compiler, s, i, rule, bit) {
-		const struct address_match *match = &rule->address[builder->field];
-
-		if (!match->present || match_holds(builder, match, signature))
-			row_set(row, bit);
+	if (n == 1 && step->row && step->parent == parent && step->set == sets->set) {
+		*ret = step->row - 1;
+		return 0;
 	}
-	return rows_intern(&compiler->rows, row, ret);
-}
-
-/* The number of the signature in builder->bits; its row is worked out if it is new. */
-static int intern_signature(struct builder *builder, uint32_t *ret)
-{
-	int r = rows_intern(&builder->signatures, builder->bits, ret);
-
-	if (r < 0 || *ret < builder->n_row_of)
-		return r;
-	r = array_reserve((void **)&builder->row_of, &builder->row_of_capacity, *ret + 1,
-			  sizeof(*builder->row_of));
-	if (r < 0)
-		return r;
-	builder->n_row_of = *ret + 1;
-	return intern_row(builder, builder->bits, &builder->row_of[*ret]);
+	memcpy(compiler->scratch, rows_at(&compiler->rows, parent),
+	       compiler->rows.row_words * sizeof(*compiler->scratch));
+	for (size_t i = 0; i < n; i++)
+		apply(builder, sets[i].set, compiler->scratch);
+	r = rows_intern(&compiler->rows, compiler->scratch, ret);
+	if (r >= 0 && n == 1)
+		*step = (struct step){ parent, sets->set, *ret + 1 };
+	return r;
 }
 
 int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_t row)
@@ -199,7 +193,7 @@ int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_
 
 struct open_prefix {
 	const struct element *element;
-	uint32_t signature;
+	uint32_t row;
 };
 
 /* The prefix ends: from the address behind it on, the row of the one around it holds again. */
@@ -218,7 +212,7 @@ static int close_prefix(struct builder *builder, const struct element *element, 
 		if (lo == 0 && ++hi == 0)
 			return 0;
 	}
-	return intervals_add(&builder->intervals, hi, lo, builder->row_of[around]);
+	return intervals_add(&builder->intervals, hi, lo, around);
 }
 
 /* Close the open prefixes that do not hold the element (NULL: all). */
@@ -228,38 +222,33 @@ static int close_prefixes(struct builder *builder, struct open_prefix *stack, si
 	int r = 0;
 
 	while (r >= 0 && *depth && (!element || !element_holds(stack[*depth].element, element))) {
-		r = close_prefix(builder, stack[*depth].element, stack[*depth - 1].signature);
+		r = close_prefix(builder, stack[*depth].element, stack[*depth - 1].row);
 		(*depth)--;
 	}
 	return r;
 }
 
 /* Walk the sorted elements with the stack of prefixes that hold the one in hand. */
-static int build_intervals(struct builder *builder, uint32_t root)
+static int build_intervals(struct builder *builder, uint32_t outside)
 {
-	struct open_prefix stack[MAX_DEPTH + 1] = { [0] = { NULL, root } };
-	size_t words = builder->signatures.row_words;
+	struct open_prefix stack[MAX_DEPTH + 1] = { [0] = { NULL, outside } };
+	const struct element *element = builder->elements, *end = element + builder->n, *next;
 	size_t depth = 0;
 	int r;
 
-	r = intervals_add(&builder->intervals, 0, 0, builder->row_of[root]);
-	for (size_t i = 0; r >= 0 && i < builder->n;) {
-		const struct element *element = &builder->elements[i];
-		uint32_t signature;
+	r = intervals_add(&builder->intervals, 0, 0, outside);
+	for (; r >= 0 && element < end; element = next) {
+		uint32_t row;
 
 		r = close_prefixes(builder, stack, &depth, element);
 		if (r < 0)
 			return r;
-		memcpy(builder->bits,
-		       builder->signatures.words + (size_t)stack[depth].signature * words,
-		       words * sizeof(*builder->bits));
-		for (; i < builder->n && same_prefix(element, &builder->elements[i]); i++)
-			row_set(builder->bits, builder->elements[i].set);
-		r = intern_signature(builder, &signature);
+		for (next = element + 1; next < end && same_prefix(element, next); next++)
+			;
+		r = step_to(builder, stack[depth].row, element, next - element, &row);
 		if (r >= 0)
-			r = intervals_add(&builder->intervals, element->hi, element->lo,
-					  builder->row_of[signature]);
-		stack[++depth] = (struct open_prefix){ element, signature };
+			r = intervals_add(&builder->intervals, element->hi, element->lo, row);
+		stack[++depth] = (struct open_prefix){ element, row };
 	}
 	return r < 0 ? r : close_prefixes(builder, stack, &depth, NULL);
 }
@@ -289,19 +278,37 @@ static int build_table(struct builder *builder)
 	return 0;
 }
 
-static int build_family(struct builder *builder, enum family family, uint32_t *ret_miss_row)
+/* The rows of addresses in no set, and of frames without addresses. */
+static int intern_bare_rows(struct builder *builder, uint32_t *ret_outside, uint32_t *ret_absent)
 {
-	uint32_t root;
+	struct compiler *compiler = builder->compiler;
+	uint64_t *row = compiler->scratch;
+	const struct rule *rule;
+	int r;
+
+	memset(row, 0, compiler->rows.row_words * sizeof(*row));
+	FOR_EACH_RULE(compiler, s, i, rule, bit)
+		if (!rule->address[builder->field].present)
+			row_set(row, bit);
+	r = rows_intern(&compiler->rows, row, ret_absent);
+	FOR_EACH_RULE(compiler, s, i, rule, bit) {
+		const struct address_match *match = &rule->address[builder->field];
+
+		if (match->present && match->negated)
+			row_set(row, bit);
+	}
+	return r < 0 ? r : rows_intern(&compiler->rows, row, ret_outside);
+}
+
+static int build_family(struct builder *builder, enum family family, uint32_t outside,
+			uint32_t *ret_miss_row)
+{
 	int r;
 
 	builder->family = family;
 	r = collect_elements(builder);
-	if (r < 0)
-		return r;
-	memset(builder->bits, 0, builder->signatures.row_words * sizeof(*builder->bits));
-	r = intern_signature(builder, &root);
 	if (r >= 0)
-		r = build_intervals(builder, root);
+		r = build_intervals(builder, outside);
 	free(TAKE_PTR(builder->elements));
 	/* Where all addresses have one row, the settings say it. */
 	if (r >= 0 && builder->intervals.n > 1)
@@ -313,25 +320,12 @@ static int build_family(struct builder *builder, enum family family, uint32_t *r
 	return 0;
 }
 
-/* The row of frames without addresses: rules that do not look at the field. */
-static int absent_row(struct compiler *compiler, enum address_field field, uint32_t *ret)
-{
-	uint64_t *row = compiler->scratch;
-	const struct rule *rule;
-
-	memset(row, 0, compiler->tables->row_words * sizeof(*row));
-	FOR_EACH_RULE(compiler, s, i, rule, bit)
-		if (!rule->address[field].present)
-			row_set(row, bit);
-	return rows_intern(&compiler->rows, row, ret);
-}
-
 static void builder_done(struct builder *builder)
 {
-	rows_done(&builder->signatures);
 	free(builder->local);
-	free(builder->row_of);
-	free(builder->bits);
+	free(builder->effects);
+	free(builder->first_effect);
+	free(builder->steps);
 	free(builder->elements);
 	free(builder->intervals.items);
 }
@@ -340,27 +334,24 @@ int compile_addresses(struct compiler *compiler, enum address_field field)
 {
 	_cleanup_(builder_done) struct builder builder = { .compiler = compiler, .field = field };
 	struct tables *tables = compiler->tables;
-	uint32_t miss[N_FAMILIES], absent, words;
+	uint32_t miss[N_FAMILIES], outside, absent;
 	int r;
 
 	r = number_sets(&builder);
+	if (r >= 0)
+		r = list_effects(&builder);
+	if (r >= 0)
+		r = intern_bare_rows(&builder, &outside, &absent);
 	if (r < 0)
 		return r;
-	words = builder.n_local / 64 + 1;
-	r = rows_init(&builder.signatures, words);
-	if (r < 0)
-		return r;
-	builder.bits = calloc(words, sizeof(*builder.bits));
-	if (!builder.bits)
+	builder.steps = calloc(STEPS, sizeof(*builder.steps));
+	if (!builder.steps)
 		return -ENOMEM;
 	for (enum family family = 0; family < N_FAMILIES; family++) {
-		r = build_family(&builder, family, &miss[family]);
+		r = build_family(&builder, family, outside, &miss[family]);
 		if (r < 0)
 			return r;
 	}
-	r = absent_row(compiler, field, &absent);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < tables->n_configs; i++) {
 		memcpy(tables->configs[i].lpm_miss_row[field], miss, sizeof(miss));
 		tables->configs[i].lpm_absent_row[field] = absent;

@@ -33,18 +33,13 @@ static uint64_t row_hash(const uint64_t *bits, uint32_t n)
 	return hash;
 }
 
-static const uint64_t *row_at(const struct rows *rows, uint32_t row)
-{
-	return rows->words + (size_t)row * rows->row_words;
-}
-
 /* The bucket of the row, or the empty one where it belongs. */
 static uint32_t *find_bucket(const struct rows *rows, const uint64_t *bits)
 {
 	size_t mask = rows->n_buckets - 1;
 	size_t i = row_hash(bits, rows->row_words) & mask;
 
-	while (rows->buckets[i] && memcmp(row_at(rows, rows->buckets[i] - 1), bits,
+	while (rows->buckets[i] && memcmp(rows_at(rows, rows->buckets[i] - 1), bits,
 					  rows->row_words * sizeof(*bits)) != 0)
 		i = (i + 1) & mask;
 	return &rows->buckets[i];
@@ -61,7 +56,7 @@ static int grow_buckets(struct rows *rows)
 	}
 	rows->n_buckets *= 2;
 	for (uint32_t row = 0; row < rows->n; row++)
-		*find_bucket(rows, row_at(rows, row)) = row + 1;
+		*find_bucket(rows, rows_at(rows, row)) = row + 1;
 	free(old);
 	return 0;
 }

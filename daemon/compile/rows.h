@@ -19,6 +19,11 @@ struct rows {
 int rows_init(struct rows *rows, uint32_t row_words);
 void rows_done(struct rows *rows);
 
+static inline const uint64_t *rows_at(const struct rows *rows, uint32_t row)
+{
+	return rows->words + (size_t)row * rows->row_words;
+}
+
 /* The number of the row that equals bits (row_words words), added if new. Ascending from 0.
  * 0, -ENOMEM, or -E2BIG past 2^31 words. */
 int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret);
