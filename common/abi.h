@@ -102,7 +102,10 @@ struct counter {
  *   a row;
  *   a table of 2^bits entries, chosen by the next bits of the key;
  *   a chunk of n starts in ascending order, followed by n values of 32 bits: a row, or the
- *   index of the entry where the search for the lower half begins.
+ *   index of the entry where the search for the lower half begins, or of a range.
+ * A range is one interval within one upper half, as a list of hosts has them: three words, the
+ * first and the last lower half of it, and the row within (below) and outside (above). What is
+ * outside also holds for the upper halves up to the next start.
  * Tables are as wide as there are prefixes, so nearly all of the key is consumed in one or two
  * of them, and chunks are a line or two.
  */
@@ -116,7 +119,9 @@ struct counter {
 #define LPM6_COUNT_MASK 0xffffULL
 #define LPM6_SHIFT_SHIFT 48    /* table: what to shift the key right by */
 #define LPM6_SHIFT_MASK 0x3fULL
-#define LPM6_VALUE_LOWER 0x80000000U
+#define LPM6_VALUE_LOWER 0x80000000U /* in a value: index of an entry, or, with the next, */
+#define LPM6_VALUE_RANGE 0x40000000U /* of a range */
+#define LPM6_VALUE_INDEX 0x3fffffffU /* the index, or, alone, a row */
 #define LPM6_MAX_CHUNK 128
 #define LPM6_MAX_DEPTH 34      /* tables on the way: each takes at least two bits of 64 */
 

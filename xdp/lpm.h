@@ -66,10 +66,12 @@ static __always_inline __u32 lpm6_count(__u64 entry)
 	return entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK;
 }
 
-/* The value of the last start at or below the key, in a chunk. */
+/* The value of the last start at or below the key, in a chunk. Past its upper half, a range is
+ * the row outside it. */
 static __always_inline __u32 lpm6_chunk(const __u64 *words, __u64 entry, __u64 key)
 {
-	__u32 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0, index;
+	__u32 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0;
+	__u32 index, value;
 
 	for (int i = 0; i < 8 && left > 1; i++) {
 		__u32 half = left / 2;
@@ -84,11 +86,22 @@ static __always_inline __u32 lpm6_chunk(const __u64 *words, __u64 entry, __u64 k
 	index = base + n + at / 2;
 	if (index >= config.n_lpm6)
 		return 0;
-	return words[index] >> (at % 2 * 32);
+	value = words[index] >> (at % 2 * 32);
+	if (!(value & LPM6_VALUE_RANGE))
+		return value;
+	index = base + at;
+	if (index >= config.n_lpm6)
+		return 0;
+	if (words[index] == key)
+		return value;
+	index = (value & LPM6_VALUE_INDEX) + 2;
+	if (index >= config.n_lpm6)
+		return 0;
+	return words[index] >> 32;
 }
 
-/* From an entry to a row or to the entry for the lower half. Judged once by the verifier, like
- * parse_ipv6_chain(). The result is a value as in a chunk. */
+/* From an entry to a value as in a chunk. Judged once by the verifier, like
+ * parse_ipv6_chain(). */
 __noinline __u32 lpm6_walk(__u64 entry, __u64 key)
 {
 	const __u64 *words = table(&lpm6);
@@ -99,10 +112,8 @@ __noinline __u32 lpm6_walk(__u64 entry, __u64 key)
 		__u32 kind = entry >> LPM6_KIND_SHIFT;
 		__u32 index;
 
-		if (kind == LPM6_ROW)
+		if (kind == LPM6_ROW || kind == LPM6_LOWER)
 			return entry & LPM6_INDEX_MASK;
-		if (kind == LPM6_LOWER)
-			return (entry & LPM6_INDEX_MASK) | LPM6_VALUE_LOWER;
 		if (kind == LPM6_CHUNK)
 			return lpm6_chunk(words, entry, key);
 		index = (entry & LPM6_INDEX_MASK) +
@@ -117,16 +128,22 @@ __noinline __u32 lpm6_walk(__u64 entry, __u64 key)
 
 static __always_inline __u32 lpm6_lookup(__u64 entry, __u64 upper, __u64 lower)
 {
+	__u32 value = lpm6_walk(entry, upper), index;
 	const __u64 *words;
-	__u32 value = lpm6_walk(entry, upper);
 
 	if (!(value & LPM6_VALUE_LOWER))
 		return value;
-	value &= ~LPM6_VALUE_LOWER;
 	words = table(&lpm6);
-	if (!words || value >= config.n_lpm6)
+	index = value & LPM6_VALUE_INDEX;
+	if (!words || index >= config.n_lpm6)
 		return 0;
-	return lpm6_walk(words[value], lower);
+	if (!(value & LPM6_VALUE_RANGE))
+		return lpm6_walk(words[index], lower);
+	if (index + 2 >= config.n_lpm6)
+		return 0;
+	if (lower < words[index] || lower > words[index + 1])
+		return words[index + 2] >> 32;
+	return words[index + 2];
 }
 
 /* The row of the packet's source or destination. */

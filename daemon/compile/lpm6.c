@@ -27,11 +27,10 @@ static uint64_t entry_of(uint64_t kind, uint64_t index)
 	return kind << LPM6_KIND_SHIFT | index;
 }
 
+/* An entry that needs no key, because all keys that get to it have the value. */
 static uint64_t entry_of_value(uint32_t value)
 {
-	if (value & LPM6_VALUE_LOWER)
-		return entry_of(LPM6_LOWER, value & ~LPM6_VALUE_LOWER);
-	return entry_of(LPM6_ROW, value);
+	return entry_of(value & LPM6_VALUE_LOWER ? LPM6_LOWER : LPM6_ROW, value);
 }
 
 /* Room for n words; *ret is the index of the first. */
@@ -39,7 +38,7 @@ static int reserve(struct tables *tables, size_t n, uint32_t *ret)
 {
 	int r;
 
-	if (tables->n_lpm6 + n >= LPM6_VALUE_LOWER)
+	if (tables->n_lpm6 + n >= LPM6_VALUE_INDEX)
 		return -E2BIG;
 	r = array_reserve((void **)&tables->lpm6, &tables->lpm6_capacity, tables->n_lpm6 + n,
 			  sizeof(*tables->lpm6));
@@ -109,6 +108,15 @@ static bool spreads(const struct half *halves, size_t n, uint64_t begin, unsigne
 	return true;
 }
 
+/* What holds for a key at or behind the half's start, but before the next: only at the start
+ * itself is a range more than the row outside it. */
+static uint32_t value_at(const struct tables *tables, const struct half *half, uint64_t key)
+{
+	if (half->value & LPM6_VALUE_RANGE && half->start != key)
+		return tables->lpm6[(half->value & LPM6_VALUE_INDEX) + 2] >> 32;
+	return half->value;
+}
+
 /* The entry for a part of the key space: it begins at `begin` and shares its first `used`
  * bits. halves[0] is in force at its beginning. */
 static int build(struct tables *tables, const struct half *halves, size_t n, uint64_t begin,
@@ -120,8 +128,8 @@ static int build(struct tables *tables, const struct half *halves, size_t n, uin
 	uint32_t base;
 	int r;
 
-	if (n == 1) {
-		*ret_entry = entry_of_value(halves->value);
+	if (n == 1 && !(halves->value & LPM6_VALUE_RANGE && halves->start == begin && used < 64)) {
+		*ret_entry = entry_of_value(value_at(tables, halves, begin));
 		return 0;
 	}
 	if (n <= SMALL_CHUNK || used == 64 ||
@@ -167,33 +175,71 @@ static int build_lower(struct tables *tables, const struct interval *items, size
 	return 0;
 }
 
-/* The list of upper halves. A half that is cut has a start of its own, and so has the next. */
+/* Is all that is cut out of the upper half one interval, with the same row before and behind?
+ * Then *ret_last is its last lower half. next: the interval behind them, or NULL. */
+static bool is_range(const struct interval *items, size_t n, const struct interval *next,
+		     uint32_t before, uint64_t *ret_last)
+{
+	if (n == 2 && items[1].row == before) {
+		*ret_last = items[1].lo - 1;
+		return true;
+	}
+	*ret_last = UINT64_MAX;
+	return n == 1 && next && next->hi == items[0].hi + 1 && next->lo == 0 &&
+	       next->row == before;
+}
+
+static int build_range(struct tables *tables, const struct interval *item, uint64_t last,
+		       uint32_t outside, uint32_t *ret_value)
+{
+	uint32_t index;
+	int r = reserve(tables, 3, &index);
+
+	if (r < 0)
+		return r;
+	tables->lpm6[index] = item->lo;
+	tables->lpm6[index + 1] = last;
+	tables->lpm6[index + 2] = (uint64_t)outside << 32 | item->row;
+	*ret_value = index | LPM6_VALUE_LOWER | LPM6_VALUE_RANGE;
+	return 0;
+}
+
+/* The list of upper halves. A half that is cut has a start of its own, and so has the next,
+ * unless a range says what holds there. */
 static int split_halves(struct tables *tables, const struct intervals *intervals,
 			struct half *halves, size_t *ret_n)
 {
 	const struct interval *items = intervals->items;
 	uint32_t row = 0;
 	size_t used = 0;
-	int r;
 
 	for (size_t i = 0, next; i < intervals->n; i = next) {
-		uint64_t hi = items[i].hi;
+		const struct interval *behind;
+		struct half *half = &halves[used++];
+		uint64_t last;
+		int r;
 
-		for (next = i + 1; next < intervals->n && items[next].hi == hi; next++)
+		for (next = i + 1; next < intervals->n && items[next].hi == items[i].hi; next++)
 			;
+		behind = next < intervals->n ? &items[next] : NULL;
+		half->start = items[i].hi;
 		if (next == i + 1 && items[i].lo == 0) {
-			row = items[i].row;
-			halves[used++] = (struct half){ hi, row };
+			half->value = row = items[i].row;
 			continue;
 		}
-		r = build_lower(tables, items + i, next - i, row, &halves[used].value);
+		if (i > 0 && is_range(&items[i], next - i, behind, row, &last)) {
+			r = build_range(tables, &items[i], last, row, &half->value);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		r = build_lower(tables, &items[i], next - i, row, &half->value);
 		if (r < 0)
 			return r;
-		halves[used++].start = hi;
 		row = items[next - 1].row;
-		if (hi != UINT64_MAX && (next == intervals->n || items[next].hi != hi + 1 ||
-					 items[next].lo != 0))
-			halves[used++] = (struct half){ hi + 1, row };
+		if (half->start != UINT64_MAX &&
+		    !(behind && behind->hi == half->start + 1 && behind->lo == 0))
+			halves[used++] = (struct half){ half->start + 1, row };
 	}
 	*ret_n = used;
 	return 0;

@@ -87,66 +87,6 @@ static bool address_condition(const struct policy *policy, const struct address_
 	return listed != match->negated;
 }
 
-/* --- looking things up as the program would ----------------------------------------------- */
-
-bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
-{
-	assert_true(row < tables->n_rows);
-	assert_true(bit / ROW_WORD_BITS < tables->row_words);
-	return tables->rows[(size_t)row * tables->row_words + bit / ROW_WORD_BITS] >>
-		       bit % ROW_WORD_BITS &
-	       1;
-}
-
-uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
-		   unsigned int field, uint32_t address)
-{
-	uint32_t row = config->lpm_miss_row[field][FAMILY_V4];
-	uint32_t best_len = 0;
-
-	for (size_t i = 0; i < tables->n_lpm_v4[field]; i++) {
-		const struct lpm_entry_v4 *entry = &tables->lpm_v4[field][i];
-		struct prefix_v4 prefix = { .len = (uint8_t)entry->key.prefix_len };
-
-		for (int j = 0; j < 4; j++)
-			prefix.addr = prefix.addr << 8 | entry->key.addr[j];
-		if (prefix.len >= best_len && in_prefix_v4(&prefix, address)) {
-			row = entry->row;
-			best_len = prefix.len;
-		}
-	}
-	return row;
-}
-
-u128 key_address_v6(const struct lpm_key_v6 *key)
-{
-	u128 address = 0;
-
-	for (int i = 0; i < 16; i++)
-		address = address << 8 | key->addr[i];
-	return address;
-}
-
-uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
-		   unsigned int field, u128 address)
-{
-	uint32_t row = config->lpm_miss_row[field][FAMILY_V6];
-	uint32_t best_len = 0;
-
-	for (size_t i = 0; i < tables->n_lpm_v6[field]; i++) {
-		const struct lpm_entry_v6 *entry = &tables->lpm_v6[field][i];
-		u128 key = key_address_v6(&entry->key);
-		struct prefix_v6 prefix = { (uint64_t)(key >> 64), (uint64_t)key,
-					    (uint8_t)entry->key.prefix_len };
-
-		if (prefix.len >= best_len && in_prefix_v6(&prefix, address)) {
-			row = entry->row;
-			best_len = prefix.len;
-		}
-	}
-	return row;
-}
-
 /* --- rows against brute force ------------------------------------------------------------- */
 
 struct subject subject_of(const struct policy *policy, const struct tables *tables,
@@ -363,38 +303,10 @@ void check_config(const struct subject *s)
 	assert_int_equal(config->probe, 0);
 }
 
-void check_lpm_order(const struct tables *tables)
-{
-	for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++) {
-		for (size_t i = 0; i < tables->n_lpm_v4[f]; i++) {
-			const struct lpm_entry_v4 *entry = &tables->lpm_v4[f][i];
-			int order;
-
-			assert_true(entry->key.prefix_len <= 32);
-			if (i == 0)
-				continue;
-			order = memcmp(entry[-1].key.addr, entry->key.addr, 4);
-			assert_true(order < 0 || (order == 0 && entry[-1].key.prefix_len <
-									entry->key.prefix_len));
-		}
-		for (size_t i = 0; i < tables->n_lpm_v6[f]; i++) {
-			const struct lpm_entry_v6 *entry = &tables->lpm_v6[f][i];
-			int order;
-
-			assert_true(entry->key.prefix_len <= 128);
-			if (i == 0)
-				continue;
-			order = memcmp(entry[-1].key.addr, entry->key.addr, 16);
-			assert_true(order < 0 || (order == 0 && entry[-1].key.prefix_len <
-									entry->key.prefix_len));
-		}
-	}
-}
-
 void check_tables(struct rng *rng, const struct policy *policy, const struct tables *tables)
 {
 	assert_int_equal(tables->n_configs, policy->n_interfaces);
-	check_lpm_order(tables);
+	check_lpm(tables);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
 		struct subject s = subject_of(policy, tables, i);
 

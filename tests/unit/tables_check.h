@@ -8,8 +8,7 @@
 
 #include "compile.h"
 #include "rng.h"
-
-typedef unsigned __int128 u128;
+#include "tables_lookup.h"
 
 /* One interface's view of the tables. */
 struct subject {
@@ -31,15 +30,6 @@ void check_tables(struct rng *rng, const struct policy *policy, const struct tab
 struct subject subject_of(const struct policy *policy, const struct tables *tables,
 			  size_t interface);
 void check_config(const struct subject *s);
-void check_lpm_order(const struct tables *tables);
 void check_scalar_value(const struct subject *s, unsigned int field, uint32_t value);
 void check_prefix_v4(const struct subject *s, unsigned int field, struct prefix_v4 prefix);
 void check_prefix_v6(const struct subject *s, unsigned int field, struct prefix_v6 prefix);
-
-/* Looking things up as the program would. */
-bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit);
-uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
-		   unsigned int field, uint32_t address);
-u128 key_address_v6(const struct lpm_key_v6 *key);
-uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
-		   unsigned int field, u128 address);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* tables_lookup.c: the program's view of the tables, see tables_lookup.h. */
+#include "tables_lookup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
+{
+	assert_true(row < tables->n_rows);
+	assert_true(bit / ROW_WORD_BITS < tables->row_words);
+	return tables->rows[(size_t)row * tables->row_words + bit / ROW_WORD_BITS] >>
+		       bit % ROW_WORD_BITS &
+	       1;
+}
+
+static uint32_t existing_row(const struct tables *tables, uint32_t row)
+{
+	assert_true(row < tables->n_rows);
+	return row;
+}
+
+/* --- IPv4 --------------------------------------------------------------------------------- */
+
+static uint32_t word4(const struct tables *tables, uint64_t index)
+{
+	assert_true(index < tables->n_lpm4);
+	return tables->lpm4[index];
+}
+
+/* Number of intervals in the chunk: the one that starts at 0, and those further on. */
+static uint32_t chunk4_size(const struct tables *tables, uint32_t chunk)
+{
+	return (word4(tables, chunk) >> LPM4_START_SHIFT) + 1;
+}
+
+static uint32_t chunk4_start(const struct tables *tables, uint32_t chunk, uint32_t i)
+{
+	return i ? word4(tables, (uint64_t)chunk + i) >> LPM4_START_SHIFT : 0;
+}
+
+static uint32_t chunk4_row(const struct tables *tables, uint32_t chunk, uint32_t i)
+{
+	return existing_row(tables,
+			    word4(tables, (uint64_t)chunk + i) & ((1U << LPM4_START_SHIFT) - 1));
+}
+
+uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, uint32_t address)
+{
+	uint32_t entry = word4(tables, (uint64_t)config->lpm4_root[field] + (address >> 16));
+	uint32_t first = 0, behind;
+
+	if (entry & LPM4_ROW)
+		return existing_row(tables, entry & ~LPM4_ROW);
+	for (behind = chunk4_size(tables, entry); behind - first > 1;) {
+		uint32_t middle = first + (behind - first) / 2;
+
+		if (chunk4_start(tables, entry, middle) <= (address & 0xffff))
+			first = middle;
+		else
+			behind = middle;
+	}
+	return chunk4_row(tables, entry, first);
+}
+
+static void check_roots(const struct tables *tables, uint32_t roots)
+{
+	for (uint32_t i = 0; i < LPM4_ROOTS; i++) {
+		uint32_t entry = word4(tables, (uint64_t)roots + i);
+
+		if (entry & LPM4_ROW) {
+			existing_row(tables, entry & ~LPM4_ROW);
+			continue;
+		}
+		for (uint32_t j = 0; j < chunk4_size(tables, entry); j++) {
+			chunk4_row(tables, entry, j);
+			if (j)
+				assert_true(chunk4_start(tables, entry, j - 1) <
+					    chunk4_start(tables, entry, j));
+		}
+	}
+}
+
+/* --- IPv6 --------------------------------------------------------------------------------- */
+
+static uint64_t word6(const struct tables *tables, uint64_t index)
+{
+	assert_true(index < tables->n_lpm6);
+	return tables->lpm6[index];
+}
+
+static uint32_t entry_index(uint64_t entry)
+{
+	return (uint32_t)(entry & LPM6_INDEX_MASK);
+}
+
+static uint32_t entry_count(uint64_t entry)
+{
+	return (uint32_t)(entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK);
+}
+
+static uint64_t entry_kind(uint64_t entry)
+{
+	return entry >> LPM6_KIND_SHIFT;
+}
+
+static uint64_t table_index(uint64_t entry, uint64_t key)
+{
+	unsigned int shift = entry >> LPM6_SHIFT_SHIFT & LPM6_SHIFT_MASK;
+	uint32_t bits = entry_count(entry);
+
+	assert_in_range(bits, 1, 31);
+	assert_true(shift + bits <= 64);
+	return (uint64_t)entry_index(entry) + (key >> shift & ((UINT64_C(1) << bits) - 1));
+}
+
+/* Values stand behind all starts, two in a word. */
+static uint32_t chunk6_value(const struct tables *tables, uint64_t entry, uint32_t i)
+{
+	uint64_t word = word6(tables, (uint64_t)entry_index(entry) + entry_count(entry) + i / 2);
+
+	return (uint32_t)(i % 2 ? word >> 32 : word);
+}
+
+static uint32_t search_chunk6(const struct tables *tables, uint64_t entry, uint64_t key)
+{
+	uint32_t found = 0;
+
+	assert_in_range(entry_count(entry), 1, LPM6_MAX_CHUNK);
+	for (uint32_t i = 1; i < entry_count(entry); i++) {
+		if (word6(tables, (uint64_t)entry_index(entry) + i) <= key)
+			found = i;
+	}
+	return chunk6_value(tables, entry, found);
+}
+
+/* One half of the address. As in a chunk, the result is a row or the entry for the other. */
+static uint32_t search_half(const struct tables *tables, uint64_t entry, uint64_t key)
+{
+	for (int depth = 0; depth < LPM6_MAX_DEPTH; depth++) {
+		switch (entry_kind(entry)) {
+		case LPM6_ROW:
+			return entry_index(entry);
+		case LPM6_LOWER:
+			return entry_index(entry) | LPM6_VALUE_LOWER;
+		case LPM6_CHUNK:
+			return search_chunk6(tables, entry, key);
+		default:
+			entry = word6(tables, table_index(entry, key));
+		}
+	}
+	fail_msg("more than %d tables on the way", LPM6_MAX_DEPTH);
+	return 0;
+}
+
+uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, u128 address)
+{
+	uint32_t value =
+		search_half(tables, config->lpm6_entry[field], (uint64_t)(address >> 64));
+
+	if (value & LPM6_VALUE_LOWER) {
+		value = search_half(tables, word6(tables, value & ~LPM6_VALUE_LOWER),
+				    (uint64_t)address);
+		assert_false(value & LPM6_VALUE_LOWER);
+	}
+	return existing_row(tables, value);
+}
+
+struct walk {
+	const struct tables *tables;
+	uint64_t left; /* each word is met once, so a walk that goes on forever runs out */
+};
+
+static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth);
+
+static void check_value(struct walk *walk, uint32_t value, bool lower)
+{
+	if (value & LPM6_VALUE_LOWER) {
+		assert_false(lower);
+		check_entry(walk, word6(walk->tables, value & ~LPM6_VALUE_LOWER), true, 0);
+	} else {
+		existing_row(walk->tables, value);
+	}
+}
+
+/* The key that the entry is reached with is not known here, so the first start is not either:
+ * where it is wrong, a look-up is. */
+static void check_chunk6(struct walk *walk, uint64_t entry, bool lower)
+{
+	uint64_t base = entry_index(entry);
+
+	assert_in_range(entry_count(entry), 1, LPM6_MAX_CHUNK);
+	for (uint32_t i = 0; i < entry_count(entry); i++) {
+		if (i)
+			assert_true(word6(walk->tables, base + i - 1) <
+				    word6(walk->tables, base + i));
+		check_value(walk, chunk6_value(walk->tables, entry, i), lower);
+	}
+}
+
+static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth)
+{
+	uint64_t first, last;
+
+	assert_true(depth < LPM6_MAX_DEPTH);
+	assert_true(walk->left-- > 0);
+	switch (entry_kind(entry)) {
+	case LPM6_ROW:
+		existing_row(walk->tables, entry_index(entry));
+		return;
+	case LPM6_LOWER:
+		check_value(walk, entry_index(entry) | LPM6_VALUE_LOWER, lower);
+		return;
+	case LPM6_CHUNK:
+		check_chunk6(walk, entry, lower);
+		return;
+	}
+	first = table_index(entry, 0);
+	last = table_index(entry, UINT64_MAX);
+	for (uint64_t i = first; i <= last; i++)
+		check_entry(walk, word6(walk->tables, i), lower, depth + 1);
+}
+
+void check_lpm(const struct tables *tables)
+{
+	for (size_t i = 0; i < tables->n_configs; i++) {
+		const struct ruleset_config *config = &tables->configs[i];
+
+		assert_int_equal(config->n_lpm4, tables->n_lpm4);
+		assert_int_equal(config->n_lpm6, tables->n_lpm6);
+		for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++) {
+			struct walk walk = { tables, 2 * (uint64_t)tables->n_lpm6 + 2 };
+
+			if (config->uses_address & USES_PREFIXES(f, FAMILY_V4))
+				check_roots(tables, config->lpm4_root[f]);
+			if (config->uses_address & USES_PREFIXES(f, FAMILY_V6))
+				check_entry(&walk, config->lpm6_entry[f], false, 0);
+		}
+	}
+}

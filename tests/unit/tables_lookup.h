@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tables_lookup.h: looking things up in compiled tables as the program would, in plain user
+ * space code of its own, after the layout in abi.h. Where the program would be content with any
+ * answer as long as it stays inside the tables, these fail the test: an index beyond the end, a
+ * row that does not exist, starts out of order.
+ */
+#pragma once
+
+#include "compile.h"
+
+typedef unsigned __int128 u128;
+
+bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit);
+
+/* The row that the field's LPM table says; the settings must say that there is one. */
+uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, uint32_t address);
+uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
+		   unsigned int field, u128 address);
+
+/* Walk all that can be reached: every root, table and chunk, whatever address leads there. */
+void check_lpm(const struct tables *tables);
