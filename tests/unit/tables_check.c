@@ -287,7 +287,7 @@ void check_config(const struct subject *s)
 	assert_int_equal(config->n_words,
 			 (s->ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS);
 	assert_int_equal(config->row_words, s->tables->row_words);
-	assert_int_equal(config->n_row_words, s->tables->n_rows * s->tables->row_words);
+	assert_int_equal(config->n_row_words, s->tables->n_rows * row_stride(s->tables));
 	assert_int_equal(config->n_actions, s->tables->n_actions);
 	assert_int_equal(config->n_scalars, s->tables->n_scalars);
 	assert_int_equal(config->fate_malformed, s->policy->fate_malformed);
@@ -307,6 +307,7 @@ void check_tables(struct rng *rng, const struct policy *policy, const struct tab
 {
 	assert_int_equal(tables->n_configs, policy->n_interfaces);
 	check_lpm(tables);
+	check_summaries(tables);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
 		struct subject s = subject_of(policy, tables, i);
 

@@ -10,13 +10,40 @@
 
 #include <cmocka.h>
 
-bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
+uint32_t row_stride(const struct tables *tables)
+{
+	return SUMMARY_WORDS(tables->row_words) + tables->row_words;
+}
+
+uint64_t row_word(const struct tables *tables, uint32_t row, uint32_t word)
 {
 	assert_true(row < tables->n_rows);
-	assert_true(bit / ROW_WORD_BITS < tables->row_words);
-	return tables->rows[(size_t)row * tables->row_words + bit / ROW_WORD_BITS] >>
-		       bit % ROW_WORD_BITS &
-	       1;
+	assert_true(word < tables->row_words);
+	return tables->rows[(size_t)row * row_stride(tables) + SUMMARY_WORDS(tables->row_words) +
+			    word];
+}
+
+bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
+{
+	return row_word(tables, row, bit / ROW_WORD_BITS) >> bit % ROW_WORD_BITS & 1;
+}
+
+/* A word that its summary does not tell of is never looked at. */
+static void check_summary(const struct tables *tables, uint32_t row)
+{
+	const uint64_t *summary = tables->rows + (size_t)row * row_stride(tables);
+
+	for (uint32_t i = 0; i < SUMMARY_WORDS(tables->row_words) * ROW_WORD_BITS; i++) {
+		bool bit = summary[i / ROW_WORD_BITS] >> i % ROW_WORD_BITS & 1;
+
+		assert_int_equal(bit, i < tables->row_words && row_word(tables, row, i) != 0);
+	}
+}
+
+void check_summaries(const struct tables *tables)
+{
+	for (uint32_t row = 0; row < tables->n_rows; row++)
+		check_summary(tables, row);
 }
 
 static uint32_t existing_row(const struct tables *tables, uint32_t row)
@@ -128,27 +155,39 @@ static uint32_t chunk6_value(const struct tables *tables, uint64_t entry, uint32
 	return (uint32_t)(i % 2 ? word >> 32 : word);
 }
 
+static bool is_range(uint32_t value)
+{
+	return value & LPM6_VALUE_LOWER && value & LPM6_VALUE_RANGE;
+}
+
+static uint64_t range_word(const struct tables *tables, uint32_t value, uint32_t i)
+{
+	return word6(tables, (uint64_t)(value & LPM6_VALUE_INDEX) + i);
+}
+
 static uint32_t search_chunk6(const struct tables *tables, uint64_t entry, uint64_t key)
 {
-	uint32_t found = 0;
+	uint32_t found = 0, value;
 
 	assert_in_range(entry_count(entry), 1, LPM6_MAX_CHUNK);
 	for (uint32_t i = 1; i < entry_count(entry); i++) {
 		if (word6(tables, (uint64_t)entry_index(entry) + i) <= key)
 			found = i;
 	}
-	return chunk6_value(tables, entry, found);
+	value = chunk6_value(tables, entry, found);
+	if (is_range(value) && word6(tables, (uint64_t)entry_index(entry) + found) != key)
+		return (uint32_t)(range_word(tables, value, 2) >> 32);
+	return value;
 }
 
-/* One half of the address. As in a chunk, the result is a row or the entry for the other. */
+/* One half of the address. The result is a value as in a chunk. */
 static uint32_t search_half(const struct tables *tables, uint64_t entry, uint64_t key)
 {
 	for (int depth = 0; depth < LPM6_MAX_DEPTH; depth++) {
 		switch (entry_kind(entry)) {
 		case LPM6_ROW:
-			return entry_index(entry);
 		case LPM6_LOWER:
-			return entry_index(entry) | LPM6_VALUE_LOWER;
+			return entry_index(entry);
 		case LPM6_CHUNK:
 			return search_chunk6(tables, entry, key);
 		default:
@@ -162,14 +201,19 @@ static uint32_t search_half(const struct tables *tables, uint64_t entry, uint64_
 uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
 		   unsigned int field, u128 address)
 {
+	uint64_t lower = (uint64_t)address;
 	uint32_t value =
 		search_half(tables, config->lpm6_entry[field], (uint64_t)(address >> 64));
 
-	if (value & LPM6_VALUE_LOWER) {
-		value = search_half(tables, word6(tables, value & ~LPM6_VALUE_LOWER),
-				    (uint64_t)address);
-		assert_false(value & LPM6_VALUE_LOWER);
+	if (is_range(value)) {
+		bool inside = range_word(tables, value, 0) <= lower &&
+			      lower <= range_word(tables, value, 1);
+
+		value = (uint32_t)(range_word(tables, value, 2) >> (inside ? 0 : 32));
+	} else if (value & LPM6_VALUE_LOWER) {
+		value = search_half(tables, range_word(tables, value, 0), lower);
 	}
+	assert_false(value & ~LPM6_VALUE_INDEX);
 	return existing_row(tables, value);
 }
 
@@ -182,11 +226,18 @@ static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth
 
 static void check_value(struct walk *walk, uint32_t value, bool lower)
 {
-	if (value & LPM6_VALUE_LOWER) {
+	const struct tables *tables = walk->tables;
+
+	if (is_range(value)) {
 		assert_false(lower);
-		check_entry(walk, word6(walk->tables, value & ~LPM6_VALUE_LOWER), true, 0);
+		assert_true(range_word(tables, value, 0) <= range_word(tables, value, 1));
+		existing_row(tables, (uint32_t)range_word(tables, value, 2));
+		existing_row(tables, (uint32_t)(range_word(tables, value, 2) >> 32));
+	} else if (value & LPM6_VALUE_LOWER) {
+		assert_false(lower);
+		check_entry(walk, range_word(tables, value, 0), true, 0);
 	} else {
-		existing_row(walk->tables, value);
+		existing_row(tables, value);
 	}
 }
 
@@ -213,10 +264,10 @@ static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth
 	assert_true(walk->left-- > 0);
 	switch (entry_kind(entry)) {
 	case LPM6_ROW:
-		existing_row(walk->tables, entry_index(entry));
-		return;
 	case LPM6_LOWER:
-		check_value(walk, entry_index(entry) | LPM6_VALUE_LOWER, lower);
+		assert_int_equal(entry_kind(entry) == LPM6_LOWER,
+				 (entry_index(entry) & LPM6_VALUE_LOWER) != 0);
+		check_value(walk, entry_index(entry), lower);
 		return;
 	case LPM6_CHUNK:
 		check_chunk6(walk, entry, lower);

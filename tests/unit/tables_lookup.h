@@ -11,6 +11,9 @@
 
 typedef unsigned __int128 u128;
 
+/* Words of the rows array from one row to the next. */
+uint32_t row_stride(const struct tables *tables);
+uint64_t row_word(const struct tables *tables, uint32_t row, uint32_t word);
 bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit);
 
 /* The row that the field's LPM table says; the settings must say that there is one. */
@@ -18,6 +21,9 @@ uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *con
 		   unsigned int field, uint32_t address);
 uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
 		   unsigned int field, u128 address);
+
+/* Every summary of every row. */
+void check_summaries(const struct tables *tables);
 
 /* Walk all that can be reached: every root, table and chunk, whatever address leads there. */
 void check_lpm(const struct tables *tables);

@@ -63,7 +63,7 @@ static void test_same_bytes(void **state)
 		assert_int_equal(a->row_words, b->row_words);
 		assert_int_equal(a->n_rows, b->n_rows);
 		assert_memory_equal(a->rows, b->rows,
-				    (size_t)a->n_rows * a->row_words * sizeof(*a->rows));
+				    (size_t)a->n_rows * row_stride(a) * sizeof(*a->rows));
 		ASSERT_SAME(a, b, lpm4, n_lpm4);
 		ASSERT_SAME(a, b, lpm6, n_lpm6);
 		ASSERT_SAME(a, b, scalars, n_scalars);
@@ -116,7 +116,7 @@ static uint64_t src_bits(const struct tables *tables, const char *address)
 	} else {
 		row = lookup_v4(tables, config, ADDRESS_SRC, packet_address4(address));
 	}
-	return tables->rows[(size_t)row * tables->row_words];
+	return row_word(tables, row, 0);
 }
 
 static void test_nested_prefixes(void **state)
