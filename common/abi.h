@@ -59,7 +59,7 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 /* --- limits ------------------------------------------------------------------------------ */
 
 #define ROW_WORD_BITS 64
-#define MAX_ROW_WORDS 64 /* rules of all policies, each policy rounded up to a word */
+#define MAX_ROW_WORDS 256 /* rules of all policies, each policy rounded up to a word */
 #define MAX_RULES (MAX_ROW_WORDS * ROW_WORD_BITS)
 #define MAX_SCALAR_ROWS 65536 /* a scalar table holds 16-bit row numbers */
 #define MAX_IPV6_EXTENSIONS 8 /* RFC 8504 section 5.3: a node may limit the chain to 8 */
@@ -71,7 +71,7 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
  * then reasons. Each (policy, rule, interface) owns one slot. Only programs write them.
  */
 #define COUNTERS_PER_PAGE 1024 /* 16 KiB a CPU; a per-CPU value set may be 32 KiB at most */
-#define MAX_COUNTER_PAGES 64
+#define MAX_COUNTER_PAGES 128
 #define INTERFACE_BLOCK 64
 #define INTERFACE_BLOCK_REASONS 8 /* offset of the first reason in a block */
 
@@ -125,6 +125,13 @@ struct counter {
 #define LPM6_MAX_CHUNK 128
 #define LPM6_MAX_DEPTH 34      /* tables on the way: each takes at least two bits of 64 */
 
+/*
+ * Rows: one bit a rule. A row of several words has a summary in front, one bit a word: set if
+ * the word has any bit set. The AND of the summaries says which words are worth a look.
+ */
+#define SUMMARY_WORDS(row_words) \
+	((row_words) > 1 ? ((row_words) + ROW_WORD_BITS - 1) / ROW_WORD_BITS : 0)
+
 /* What the rule at one bit position does once it matched. */
 struct rule_action {
 	__u8 verdict;   /* enum verdict, or VERDICT_NONE: the rule counts and matching goes on */
@@ -148,8 +155,8 @@ struct ruleset_config {
 	__u32 interface_slots; /* index of the interface's first element in the slots table */
 	__u32 first_word;      /* the policy's rules are the words first_word .. */
 	__u32 n_words;         /* .. first_word + n_words - 1 of each row; 0: no rules */
-	__u32 row_words;       /* words in a row, of all policies */
-	__u32 n_row_words;     /* words in the rows table: number of rows * row_words */
+	__u32 row_words;       /* words of rule bits in a row, of all policies */
+	__u32 n_row_words;     /* words in the rows table: rows * (summary + row_words) */
 	__u32 n_actions;       /* elements in the actions table, row_words * ROW_WORD_BITS */
 	__u32 n_slots;         /* elements in the slots table */
 	__u32 n_scalars;       /* elements in the scalars table */

@@ -16,21 +16,23 @@
 TABLE_MAP(rows, sizeof(__u64));
 TABLE_MAP(scalars, sizeof(__u16));
 
-/* The state of one packet's classification: where in each field's row the policy's words
- * start, and what is left of the word in hand. */
+/* The state of one packet's classification: where each field's row starts, and what is left of
+ * the words in hand. */
 struct classification {
-	__u64 bits; /* matches of word `word - 1` that were not handed out yet */
-	__u32 word; /* the next word to look at */
+	__u64 bits;       /* matches of word `word` that were not handed out yet */
+	__u64 candidates; /* words of group `group - 1` that were not looked at yet */
+	__u32 word;
+	__u32 group;      /* of 64 words, as one word of the summary tells of */
 	__u32 address[N_ADDRESS_FIELDS];
 	__u32 scalar[N_SCALAR_FIELDS];
 };
 
 #define SCALAR_USED(field) (config.uses_scalars & 1U << (field))
 
-/* Row numbers become indices of the row's first word of this policy. */
+/* Of the row's first word. */
 static __always_inline __u32 row_start(__u32 row)
 {
-	return row * config.row_words + config.first_word;
+	return row * (SUMMARY_WORDS(config.row_words) + config.row_words);
 }
 
 static __always_inline __u32 scalar_row(const struct packet *packet, const __u16 *elements,
@@ -52,6 +54,9 @@ __noinline int classify_begin(struct packet *packet, struct classification *stat
 		return -1;
 	state->bits = 0;
 	state->word = 0;
+	/* Without a summary there is one word, and it is worth a look. */
+	state->candidates = SUMMARY_WORDS(config.row_words) ? 0 : 1;
+	state->group = config.first_word / ROW_WORD_BITS;
 	if (lpm_used(ADDRESS_SRC))
 		state->address[ADDRESS_SRC] = row_start(lpm_row(packet, ADDRESS_SRC));
 	if (lpm_used(ADDRESS_DST))
@@ -78,9 +83,9 @@ static __always_inline __u64 row_word(const __u64 *words, __u32 index)
 	return words[index];
 }
 
-/* The matches among the rules of one word. Judged once by the verifier, like
- * parse_ipv6_chain(). */
-__noinline __u64 classify_word(struct classification *state, __u32 word)
+/* The AND of one word of all rows, counted from where each starts. Judged once by the verifier,
+ * like parse_ipv6_chain(). */
+__noinline __u64 classify_and(struct classification *state, __u32 word)
 {
 	const __u64 *words = table(&rows);
 	__u64 bits;
@@ -115,23 +120,44 @@ static __always_inline __u32 lowest_bit(__u64 bits)
 
 enum classify_result {
 	CLASSIFY_END,  /* no more matches */
-	CLASSIFY_NONE, /* none in this word; ask again */
+	CLASSIFY_NONE, /* none here; ask again */
 	CLASSIFY_RULE, /* *rule is the next match, counted from the policy's first rule */
 };
 
-/* One step: looks at no more than one word. */
+/* Groups of words that the policy's rules lie in. */
+#define FIRST_GROUP (config.first_word / ROW_WORD_BITS)
+#define END_GROUP \
+	((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
+
+/* Each step ends a group or a word, or hands out a rule. */
+static __always_inline __u32 classify_steps(void)
+{
+	return END_GROUP - FIRST_GROUP + config.n_words * (1 + ROW_WORD_BITS) + 1;
+}
+
+/* One step: looks at no more than one word, of the summary or of rule bits. */
 static __always_inline enum classify_result classify_next(struct classification *state,
 							  __u32 *rule)
 {
+	__u32 summary = SUMMARY_WORDS(config.row_words);
+
 	if (!state->bits) {
-		if (state->word >= config.n_words)
-			return CLASSIFY_END;
-		state->bits = classify_word(state, state->word);
-		state->word++;
+		if (!state->candidates) {
+			if (!summary || state->group >= END_GROUP)
+				return CLASSIFY_END;
+			state->candidates = classify_and(state, state->group);
+			state->group++;
+			return CLASSIFY_NONE;
+		}
+		state->word = lowest_bit(state->candidates);
+		if (summary)
+			state->word += (state->group - 1) * ROW_WORD_BITS;
+		state->candidates &= state->candidates - 1;
+		state->bits = classify_and(state, summary + state->word);
 		if (!state->bits)
 			return CLASSIFY_NONE;
 	}
-	*rule = (state->word - 1) * ROW_WORD_BITS + lowest_bit(state->bits);
+	*rule = (state->word - config.first_word) * ROW_WORD_BITS + lowest_bit(state->bits);
 	state->bits &= state->bits - 1;
 	return CLASSIFY_RULE;
 }

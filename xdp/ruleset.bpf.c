@@ -60,8 +60,7 @@ __noinline int walk_rules(struct packet *packet, struct judgement *judgement)
 	for (int i = 0; i < INLINE_STEPS; i++)
 		if (walk_step(&walk))
 			goto out;
-	/* Every step finishes a word or hands out a rule. */
-	bpf_loop(config.n_words * (ROW_WORD_BITS + 1), walk_further, &walk, 0);
+	bpf_loop(classify_steps(), walk_further, &walk, 0);
 out:
 	if (walk.judgement.verdict != VERDICT_NONE)
 		*judgement = walk.judgement;

@@ -210,9 +210,13 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 		return r;
 
 	tables->n_rows = compiler.rows.n;
-	tables->rows = TAKE_PTR(compiler.rows.words);
+	r = rows_summarise(&compiler.rows, &tables->rows);
+	if (r < 0)
+		return r;
+	tables->n_row_words =
+		(size_t)tables->n_rows * (SUMMARY_WORDS(tables->row_words) + tables->row_words);
 	for (size_t i = 0; i < tables->n_configs; i++) {
-		tables->configs[i].n_row_words = tables->n_rows * tables->row_words;
+		tables->configs[i].n_row_words = tables->n_row_words;
 		tables->configs[i].n_scalars = tables->n_scalars;
 		tables->configs[i].n_lpm4 = tables->n_lpm4;
 		tables->configs[i].n_lpm6 = tables->n_lpm6;

@@ -14,9 +14,10 @@
 #include "policy.h"
 
 struct tables {
-	/* rows: n_rows * row_words words, of row 0, row 1, … */
+	/* rows: of row 0, row 1, …, each its summary and its row_words words of rule bits */
 	uint64_t *rows;
 	uint32_t n_rows, row_words;
+	size_t n_row_words; /* in all */
 
 	/* longest prefix match: both fields' tables; see abi.h for their layout */
 	uint32_t *lpm4;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi.h"
 #include "util.h"
 
 #define FIRST_BUCKETS 64
@@ -81,4 +82,30 @@ int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret)
 	*ret = rows->n++;
 	*bucket = rows->n;
 	return (size_t)rows->n * 2 > rows->n_buckets ? grow_buckets(rows) : 0;
+}
+
+int rows_summarise(struct rows *rows, uint64_t **ret)
+{
+	uint32_t summary = SUMMARY_WORDS(rows->row_words), stride = summary + rows->row_words;
+	uint64_t *all;
+
+	if (!summary) {
+		*ret = TAKE_PTR(rows->words);
+		rows->capacity = 0;
+		return 0;
+	}
+	all = calloc((size_t)rows->n * stride + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < rows->n; row++) {
+		uint64_t *out = all + (size_t)row * stride;
+		const uint64_t *words = rows_at(rows, row);
+
+		for (uint32_t i = 0; i < rows->row_words; i++)
+			if (words[i])
+				out[i / ROW_WORD_BITS] |= UINT64_C(1) << i % ROW_WORD_BITS;
+		memcpy(out + summary, words, rows->row_words * sizeof(*words));
+	}
+	*ret = all;
+	return 0;
 }

@@ -27,3 +27,7 @@ static inline const uint64_t *rows_at(const struct rows *rows, uint32_t row)
 /* The number of the row that equals bits (row_words words), added if new. Ascending from 0.
  * 0, -ENOMEM, or -E2BIG past 2^31 words. */
 int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret);
+
+/* All rows with their summaries, as the program reads them (see abi.h). *ret is the caller's;
+ * without summaries it is the rows' own array, handed over. 0 or -ENOMEM. */
+int rows_summarise(struct rows *rows, uint64_t **ret);

@@ -28,7 +28,7 @@ int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint
 		size_t size;
 	} plain[] = {
 		{ &maps.rows, "xdpgate_rows", tables->rows,
-		  (size_t)tables->n_rows * tables->row_words * sizeof(*tables->rows) },
+		  tables->n_row_words * sizeof(*tables->rows) },
 		{ &maps.scalars, "xdpgate_scalars", tables->scalars,
 		  tables->n_scalars * sizeof(*tables->scalars) },
 		{ &maps.lpm4, "xdpgate_lpm4", tables->lpm4,
