@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * test_differential.c: the loaded ruleset program against the linear oracle, on random
- * policies and random packets. For every packet: verdict, reason, deciding rule and the set
- * of rules that counted it; for every policy: all counters, in packets and bytes.
+ * policies and random packets; see trial.h for what is compared.
  */
 #include <getopt.h>
-#include <linux/bpf.h>
 #include <string.h>
 #include <time.h>
 
-#include "build-policy.h"
-#include "compile.h"
-#include "oracle.h"
-#include "probe.h"
 #include "random-policy.h"
 #include "sandbox.h"
+#include "trial.h"
 #include "util.h"
 
 struct options {
@@ -22,256 +17,14 @@ struct options {
 	uint64_t first_policy; /* number of the first policy: to come back to a difference */
 };
 
-/* What the packets met, over all policies: a test that reaches nothing proves nothing. */
-struct coverage {
-	uint64_t packets, by_rule, counted;
-	uint64_t reasons[N_REASONS];
-	uint32_t highest_rule;
-};
-
-static struct coverage coverage;
-
-/* One interface of one policy under test, with what the oracle thinks was counted. */
-struct trial {
-	const struct policy *policy;
-	const struct ruleset *ruleset;
-	const struct tables *tables;
-	size_t interface;
-	uint32_t first_bit;
-	bool redirects_exist;
-	struct probe *probe;
-	struct counter *expected; /* slots as of probe_counter() */
-	uint8_t *counted;
-};
-
-static void trial_done(struct trial *trial)
-{
-	probe_close(trial->probe);
-	free(trial->expected);
-	free(trial->counted);
-}
-
-static const char *reason_text_of(unsigned int reason)
-{
-	const char *name = reason_name(reason);
-
-	return name ? name : "none";
-}
-
-static void print_rule_number(const char *title, size_t rule)
-{
-	if (rule == ORACLE_NO_RULE)
-		fprintf(stderr, "%s no rule", title);
-	else
-		fprintf(stderr, "%s rule %zu", title, rule);
-}
-
-static uint32_t expected_xdp_action(enum verdict verdict)
-{
-	return verdict == VERDICT_DROP   ? XDP_DROP
-	       : verdict == VERDICT_PASS ? XDP_PASS
-					 : XDP_REDIRECT;
-}
-
-static bool trace_bit(const struct trace *trace, uint32_t bit)
-{
-	return trace->matched[bit / ROW_WORD_BITS] >> bit % ROW_WORD_BITS & 1;
-}
-
-/* Every bit of the trace: the ruleset's own as the oracle counted, all others 0. */
-static bool same_counted(const struct trial *trial, const struct trace *trace)
-{
-	for (uint32_t bit = 0; bit < MAX_RULES; bit++) {
-		bool own =
-			bit >= trial->first_bit && bit - trial->first_bit < trial->ruleset->n_rules;
-		bool expected = own && trial->counted[bit - trial->first_bit];
-
-		if (trace_bit(trace, bit) != expected)
-			return false;
-	}
-	return true;
-}
-
-/* What the program is to answer: the oracle's word, but a redirect needs its target. */
-static struct oracle_answer expect(const struct trial *trial, const struct packet *packet)
-{
-	struct oracle_answer expected = { .counted = trial->counted };
-
-	oracle_judge(trial->policy, trial->interface, packet->data, packet->len, &expected);
-	if (expected.verdict == VERDICT_REDIRECT && !trial->redirects_exist) {
-		expected.verdict = VERDICT_DROP;
-		expected.reason = REASON_REDIRECT_FAILED;
-	}
-	return expected;
-}
-
-static bool same(const struct trial *trial, const struct oracle_answer *expected,
-		 const struct probe_answer *actual)
-{
-	uint32_t rule = expected->rule == ORACLE_NO_RULE
-				? TRACE_NO_RULE
-				: trial->first_bit + (uint32_t)expected->rule;
-
-	return actual->trace.verdict == expected->verdict &&
-	       actual->trace.reason == expected->reason && actual->trace.rule == rule &&
-	       actual->xdp_action == expected_xdp_action(expected->verdict) &&
-	       same_counted(trial, &actual->trace);
-}
-
-static void print_difference(const struct trial *trial, const struct packet *packet,
-			     const struct oracle_answer *expected,
-			     const struct probe_answer *actual)
-{
-	const struct trace *trace = &actual->trace;
-	const char *verdict = verdict_name(trace->verdict);
-	size_t rule = trace->rule == TRACE_NO_RULE ? ORACLE_NO_RULE
-						   : (size_t)trace->rule - trial->first_bit;
-
-	print_policy(trial->policy, stderr);
-	fprintf(stderr, "interface %zu, redirect targets %s, packet of %zu bytes:\n",
-		trial->interface, trial->redirects_exist ? "exist" : "are absent", packet->len);
-	for (size_t i = 0; i < packet->len; i++)
-		fprintf(stderr, "%02x%s", packet->data[i], i % 32 == 31 ? "\n" : "");
-	fprintf(stderr, "\noracle:  verdict %s, reason %s,", verdict_name(expected->verdict),
-		reason_text_of(expected->reason));
-	print_rule_number("", expected->rule);
-	fputs(", counted", stderr);
-	for (size_t i = 0; i < trial->ruleset->n_rules; i++) {
-		if (trial->counted[i])
-			fprintf(stderr, " %zu", i);
-	}
-	fprintf(stderr, "\nprogram: verdict %s, reason %s,", verdict ? verdict : "invalid",
-		reason_text_of(trace->reason));
-	print_rule_number("", rule);
-	fprintf(stderr, ", XDP action %u, counted", actual->xdp_action);
-	for (uint32_t bit = 0; bit < MAX_RULES; bit++) {
-		if (trace_bit(trace, bit))
-			fprintf(stderr, " %ld", (long)bit - trial->first_bit);
-	}
-	fputs("\n", stderr);
-}
-
-static void expect_count(struct trial *trial, uint32_t slot, size_t bytes)
-{
-	trial->expected[slot].packets++;
-	trial->expected[slot].bytes += bytes;
-}
-
-static void expect_counts(struct trial *trial, const struct oracle_answer *expected, size_t bytes)
-{
-	coverage.packets++;
-	coverage.by_rule += expected->rule != ORACLE_NO_RULE;
-	expect_count(trial, expected->verdict, bytes);
-	if (expected->reason != REASON_NONE) {
-		coverage.reasons[expected->reason]++;
-		expect_count(trial, INTERFACE_BLOCK_REASONS + expected->reason, bytes);
-	}
-	for (size_t i = 0; i < trial->ruleset->n_rules; i++) {
-		if (!trial->counted[i])
-			continue;
-		coverage.counted++;
-		if (i > coverage.highest_rule)
-			coverage.highest_rule = (uint32_t)i;
-		expect_count(trial, INTERFACE_BLOCK + (uint32_t)i, bytes);
-	}
-}
-
-static int check_packet(struct trial *trial, const struct packet *packet)
-{
-	struct oracle_answer expected = expect(trial, packet);
-	static uint8_t out[PACKET_MAX];
-	struct probe_answer actual;
-	int r = probe_run(trial->probe, packet->data, packet->len, &actual, out);
-
-	if (r < 0) {
-		fprintf(stderr, "running the program failed: %s\n", strerror(-r));
-		return r;
-	}
-	if (!same(trial, &expected, &actual)) {
-		print_difference(trial, packet, &expected, &actual);
-		return -EINVAL;
-	}
-	if (memcmp(out, packet->data, packet->len) != 0) {
-		fputs("the program changed the frame\n", stderr);
-		print_difference(trial, packet, &expected, &actual);
-		return -EINVAL;
-	}
-	expect_counts(trial, &expected, packet->len);
-	return 0;
-}
-
-static int check_counters(const struct trial *trial)
-{
-	for (uint32_t slot = 0; slot < INTERFACE_BLOCK + trial->ruleset->n_rules; slot++) {
-		const struct counter *expected = &trial->expected[slot];
-		struct counter actual = {};
-		int r = probe_counter(trial->probe, slot, &actual);
-
-		if (r < 0) {
-			fprintf(stderr, "reading counter %u failed: %s\n", slot, strerror(-r));
-			return r;
-		}
-		if (actual.packets == expected->packets && actual.bytes == expected->bytes)
-			continue;
-		print_policy(trial->policy, stderr);
-		fprintf(stderr,
-			"interface %zu, counter slot %u: oracle %llu packets, %llu bytes; program "
-			"%llu packets, %llu bytes\n",
-			trial->interface, slot, expected->packets, expected->bytes, actual.packets,
-			actual.bytes);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int print_diags(struct diags *diags, const struct policy *policy, int r)
-{
-	print_policy(policy, stderr);
-	diags_print(diags, stderr, false);
-	return r;
-}
-
-/* n_packets on one interface. */
-static int check_interface(const struct policy *policy, const struct tables *tables,
-			   size_t interface, struct rng *rng, uint64_t n_packets)
-{
-	uint32_t ruleset = policy->interfaces[interface].ruleset;
-	_cleanup_(trial_done) struct trial trial = {
-		.policy = policy,
-		.ruleset = &policy->rulesets[ruleset],
-		.tables = tables,
-		.interface = interface,
-		.first_bit = tables->first_bit[ruleset],
-		.redirects_exist = rng_percent(rng, 50),
-	};
-	_cleanup_(diags_free) struct diags diags = {};
-	static struct packet packet;
-	int r;
-
-	trial.expected = calloc(INTERFACE_BLOCK + trial.ruleset->n_rules, sizeof(*trial.expected));
-	trial.counted = calloc(trial.ruleset->n_rules + 1, 1);
-	if (!trial.expected || !trial.counted)
-		return -ENOMEM;
-	r = probe_open(policy, tables, interface, trial.redirects_exist, &trial.probe, &diags);
-	if (r < 0)
-		return print_diags(&diags, policy, r);
-	for (uint64_t i = 0; i < n_packets; i++) {
-		random_packet(rng, policy, interface, &packet);
-		r = check_packet(&trial, &packet);
-		if (r < 0)
-			return r;
-	}
-	return check_counters(&trial);
-}
-
 static void free_policy(struct policy **policy)
 {
 	policy_free(*policy);
 }
 
-static void free_tables(struct tables **tables)
+static void close_trial(struct trial **trial)
 {
-	tables_free(*tables);
+	trial_close(*trial);
 }
 
 /* Each policy has a seed of its own, so that one of them can be looked at alone. */
@@ -279,14 +32,16 @@ static int check_policy(const struct options *options, uint64_t number)
 {
 	struct rng rng = { options->seed + number * 0x632be59bd9b4e019ULL };
 	_cleanup_(free_policy) struct policy *policy = random_policy(&rng);
-	_cleanup_(free_tables) struct tables *tables = NULL;
-	_cleanup_(diags_free) struct diags diags = {};
-	int r = tables_compile(policy, &tables, &diags);
+	uint32_t interface = rng_below(&rng, (uint32_t)policy->n_interfaces);
+	_cleanup_(close_trial) struct trial *trial = NULL;
+	static struct packet packet;
+	int r = trial_open(policy, interface, rng_percent(&rng, 50), &trial);
 
-	if (r < 0)
-		return print_diags(&diags, policy, r);
-	return check_interface(policy, tables, rng_below(&rng, (uint32_t)policy->n_interfaces),
-			       &rng, options->n_packets);
+	for (uint64_t i = 0; r >= 0 && i < options->n_packets; i++) {
+		random_packet(&rng, policy, interface, &packet);
+		r = trial_packet(trial, &packet, NULL);
+	}
+	return r < 0 ? r : trial_counters(trial);
 }
 
 /* False if there were packets enough and still something was never met. */
@@ -294,9 +49,7 @@ static bool report_coverage(void)
 {
 	bool complete = true;
 
-	printf("%llu packets, %llu decided by a rule, %llu matches of rules, highest rule %u\n",
-	       (unsigned long long)coverage.packets, (unsigned long long)coverage.by_rule,
-	       (unsigned long long)coverage.counted, coverage.highest_rule);
+	coverage_print(stdout);
 	for (unsigned int i = 0; i < N_REASONS; i++) {
 		printf("%s%s %llu", i ? ", " : "", reason_name(i),
 		       (unsigned long long)coverage.reasons[i]);
