@@ -241,7 +241,7 @@ static int on_scalar(struct builder *b, struct fy_event *event)
 	node->text = copy;
 	node->plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
 	if (!node->len && node->plain && node->width > 1)
-		return -ENOMEM; /* libfyaml says so by an empty text */
+		return -ENOMEM;           /* libfyaml says so by an empty text */
 	if (!node->len && !node->plain) { /* the marks are between the quotes */
 		const struct fy_mark *mark = fy_event_start_mark(event);
 
