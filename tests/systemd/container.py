@@ -41,7 +41,7 @@ def missing_requirement():
     folder = cgroup2()
     if not folder:
         return "cgroup2 is not mounted"
-    probe = folder / f"{netlab.PREFIX}-{os.getpid()}-try"
+    probe = folder / (netlab.name_of(os.getpid()) + "try")
     try:
         probe.mkdir()
         probe.rmdir()
