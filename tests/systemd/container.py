@@ -67,7 +67,7 @@ def debian_root():
         fresh = CACHE / f"{key}.new"
         sources = [p for p in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
                    if os.path.exists(p) and os.path.getsize(p)][:1]
-        run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+        run(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
              SUITE, fresh, *sources], timeout=ROOT_SECONDS)
         fresh.rename(root)
     return root
