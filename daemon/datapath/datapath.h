@@ -24,6 +24,8 @@ struct datapath;
  * but where a swap is finished.
  */
 int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struct diags *diags);
+/* The ports alone, whatever else is pinned: enough, and only good, for datapath_detach(). */
+int datapath_open_ports(const char *pin_dir, struct datapath **ret, struct diags *diags);
 struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; returns NULL */
 
 /*
