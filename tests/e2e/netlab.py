@@ -73,7 +73,7 @@ def wait_for(condition, what, timeout=10, pause=0.02):
 def missing_requirement():
     """Why nothing can be tested here, or None."""
     if os.geteuid() != 0:
-        return "needs root (network namespaces, BPF)"
+        return "needs root (for network namespaces and BPF): try again with sudo"
     for tool in ("ip", "nsenter", "ethtool", "bpftool"):
         if not shutil.which(tool):
             return f"{tool} is not installed"
