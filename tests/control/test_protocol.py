@@ -382,8 +382,12 @@ class Methods(Protocol):
         before = old.call(GATE + "Status")["parameters"]["reloads"]
         for i in range(100):
             client = self.server.client() if i % 2 else old
+            # stopped, so that it finds both at once when it goes on
+            self.server.process.send_signal(signal.SIGSTOP)
             self.server.process.send_signal(signal.SIGHUP)
-            reloads = client.call(GATE + "Status")["parameters"]["reloads"]
+            client.send(GATE + "Status")
+            self.server.process.send_signal(signal.SIGCONT)
+            reloads = client.receive()["parameters"]["reloads"]
             self.assertEqual(reloads, before + i + 1)
             if client is not old:
                 client.close()
