@@ -69,14 +69,14 @@ static void notes_of(const json_t *interface, char *text, size_t size)
 static void print_interfaces(const json_t *interfaces, bool color)
 {
 	static const char *const titles[] = { "INTERFACE", "PORT",     "POLICY", "STATE",
-					      "MODE",	   ">PROGRAM", ">BYTES", "NOTES" };
+					      "MODE",      ">PROGRAM", ">BYTES", "NOTES" };
 	_cleanup_(table_free) struct table table = { .titles = titles,
 						     .n_columns = ARRAY_SIZE(titles) };
 	const json_t *item;
 	char notes[64];
 	size_t i;
 
-	json_array_foreach(interfaces, i, item) {
+	json_array_foreach (interfaces, i, item) {
 		const char *state = string_of(item, "state");
 
 		table_text(&table, string_of(item, "name"), PAINT_NONE);
@@ -91,7 +91,7 @@ static void print_interfaces(const json_t *interfaces, bool color)
 	}
 	putchar('\n');
 	table_print(&table, stdout, color);
-	json_array_foreach(interfaces, i, item) {
+	json_array_foreach (interfaces, i, item) {
 		if (!json_is_string(json_object_get(item, "error")))
 			continue;
 		text_printf(stdout, "\n%s: ", string_of(item, "name"));
@@ -150,7 +150,7 @@ static void print_rules(const json_t *rules, bool color)
 	long long number = 0;
 	size_t i;
 
-	json_array_foreach(rules, i, item) {
+	json_array_foreach (rules, i, item) {
 		const char *policy = string_of(item, "policy");
 
 		/* each policy is judged by itself, so each counts from 1 */

@@ -366,7 +366,10 @@ class Methods(Protocol):
             "observed Off - of uid 0: begins 0 0", "off -", "observed Off - of uid 0: done 0 0",
             "observed On - of uid 0: begins 0 0", "on -", "observed On - of uid 0: done 0 0"])
         self.refused(client.call(GATE + "Off", {"interface": "eth9"}),
-                     GATE + "NoSuchInterface", interface="eth9")
+                     GATE + "NoSuchInterface", interface="eth9",
+                     text="error: no interface 'eth9'\n", diagnostics=[
+                         {"severity": "error", "file": None, "line": 0, "column": 0, "width": 0,
+                          "message": "no interface 'eth9'", "source": None}])
         self.check_failure("Off", "switch", "SwitchFailed")
         self.check_failure("On", "switch", "SwitchFailed", {"interface": "lan"})
 
