@@ -168,8 +168,11 @@ static void stream_text(struct stream *stream, char **text)
 		if (!*text)
 			stream->error = -ENOMEM;
 	}
-	if (stream->error >= 0)
-		stream_bytes(stream, *text, n);
+	if (stream->error < 0)
+		return;
+	stream_bytes(stream, *text, n);
+	if (!stream->write && strlen(*text) != n)
+		stream->error = -EINVAL;
 }
 
 /* The number of elements, and, reading, room for them. Each takes at least a byte, so what is
