@@ -99,6 +99,11 @@ static void print_interfaces(const json_t *interfaces, bool color)
 	}
 }
 
+static void print_count(long long n, const char *one, const char *many, const char *end)
+{
+	printf("%lld %s%s", n, n == 1 ? one : many, end);
+}
+
 static void print_status(const json_t *status, bool color)
 {
 	bool ready = bool_of(status, "ready"), failed = bool_of(status, "last_reload_failed");
@@ -111,8 +116,10 @@ static void print_status(const json_t *status, bool color)
 	text_printf(stdout, "Policy      %s", string_of(status, "config"));
 	text_printf(stdout, "  sha256 %.16s\n", string_of(status, "policy_hash"));
 	printf("Generation  %lld, in force since %s\n", number_of(status, "generation"), loaded);
-	printf("Contents    %lld rules, %lld sets, %lld prefixes\n", number_of(status, "rules"),
-	       number_of(status, "sets"), number_of(status, "prefixes"));
+	fputs("Contents    ", stdout);
+	print_count(number_of(status, "rules"), "rule", "rules", ", ");
+	print_count(number_of(status, "sets"), "set", "sets", ", ");
+	print_count(number_of(status, "prefixes"), "prefix", "prefixes", "\n");
 	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),
 	       ready ? "yes" : "no: a required interface does not filter",
 	       paint_end(PAINT_BAD, color));

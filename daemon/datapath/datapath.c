@@ -185,6 +185,7 @@ int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struc
 	if (!datapath)
 		return -ENOMEM;
 	r = pins_open(&datapath->pins, pin_dir, create, diags);
+	datapath->created = r >= 0 && create;
 	if (r >= 0)
 		r = counters_open(&datapath->pins, &datapath->counters, diags);
 	if (r >= 0)
@@ -222,6 +223,10 @@ struct datapath *datapath_close(struct datapath *datapath)
 		port_free(datapath->ports[i]);
 	free(datapath->ports);
 	counters_close(datapath->counters);
+	/* Counters alone, that nothing counts in: we made the folder, and nothing came of it. */
+	if (datapath->created && !datapath->live && !pins_exist(&datapath->pins, "ports") &&
+	    !pins_exist(&datapath->pins, "generations") && !datapath_all_off(datapath))
+		pins_remove_all(&datapath->pins);
 	pins_close(&datapath->pins);
 	free(datapath);
 	return NULL;

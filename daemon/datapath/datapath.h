@@ -31,10 +31,11 @@ struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; ret
 /*
  * datapath_install() - put a policy in force: attach where its ports are present, build and
  * swap in a generation. On failure everything is as before, and diags says why. An interface
- * that cannot be attached fails the whole only if it is required; else it is warned of.
+ * that cannot be attached fails the whole only if it is required and `strict`; else it is warned
+ * of, and tried again by datapath_links_changed().
  */
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, struct diags *diags);
+		     const struct tables *tables, bool strict, struct diags *diags);
 
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);

@@ -20,6 +20,7 @@ struct place_held {
 struct datapath {
 	struct pins pins;
 	struct counters *counters;
+	bool created; /* opened by one who makes the folder if need be */
 	struct port **ports; /* all that carry our entry, named by the policy or not */
 	size_t n_ports, ports_capacity;
 	struct generation *live;

@@ -13,6 +13,7 @@
 /* A swap in the making: what was attached for it is detached again if it fails. */
 struct install {
 	struct datapath *datapath;
+	bool strict; /* a required interface that cannot be attached fails the whole */
 	struct generation *generation;
 	struct place_held *held;
 	int *programs; /* fd by interface; -1: not attached */
@@ -21,7 +22,8 @@ struct install {
 };
 
 /* The interface's port and program, pinned but not in the slot. An absent device is no error,
- * and one that cannot be attached is none unless the interface is required. */
+ * and one that cannot be attached is none unless the interface is required, and all was
+ * well before. */
 static int prepare_interface(struct install *install, uint32_t index)
 {
 	const struct manifest *manifest = install->generation->manifest;
@@ -42,7 +44,7 @@ static int prepare_interface(struct install *install, uint32_t index)
 		held->error = own.n ? strdup(own.items[0].message) : strdup(strerror(-r));
 		/* Where the old policy filters, a warning would not do for leaving the packets
 		 * unfiltered. */
-		if (interface->required || r == -ENOMEM || r == -EALREADY) {
+		if ((interface->required && install->strict) || r == -ENOMEM || r == -EALREADY) {
 			diag_error(install->diags, NULL, UNFILTERED, interface->name, held->error);
 		} else {
 			diag_warning(install->diags, NULL, UNFILTERED, interface->name,
@@ -135,9 +137,10 @@ static int swap_slots(struct install *install, const struct changes *changes)
 		const struct change *change = &changes->items[i];
 
 		if (port_slot_set(change->port, change->from) < 0 && change->from >= 0)
-			diag_error(install->diags, NULL,
-				   "%s is left with the program of the new policy: reload to mend it",
-				   if_indextoname(change->port->ifindex, name) ? name : "a device");
+			diag_error(
+				install->diags, NULL,
+				"%s is left with the program of the new policy: reload to mend it",
+				if_indextoname(change->port->ifindex, name) ? name : "a device");
 		if (live)
 			port_set_fall_through(change->port, live->manifest->fail_closed);
 	}
@@ -246,9 +249,13 @@ static void retire_unused(struct datapath *datapath)
 }
 
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, struct diags *diags)
+		     const struct tables *tables, bool strict, struct diags *diags)
 {
-	_cleanup_(install_done) struct install install = { .datapath = datapath, .diags = diags };
+	_cleanup_(install_done) struct install install = {
+		.datapath = datapath,
+		.strict = strict,
+		.diags = diags,
+	};
 	struct generation *old_generation;
 	struct place_held *old_held;
 	int r;
