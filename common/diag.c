@@ -14,7 +14,7 @@
 #include "util.h"
 
 #define MAX_SOURCE 512 /* bytes of a source line that are kept */
-#define TAB_WIDTH  8
+#define TAB_WIDTH 8
 
 /* Bytes of the UTF-8 sequence at text (at most len), or 0 if it is none or not for a terminal. */
 static size_t printable_sequence(const unsigned char *text, size_t len)

@@ -15,7 +15,7 @@
 #define CONFIG_MAX_PREFIXES 4000000UL       /* of all sets together */
 #define CONFIG_MAX_SETS 4096
 #define CONFIG_MAX_INTERFACES 256
-#define CONFIG_MAX_RANGES 4096              /* of one condition */
+#define CONFIG_MAX_RANGES 4096 /* of one condition */
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names

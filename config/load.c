@@ -161,6 +161,9 @@ int policy_load(const char *path, struct policy **ret, struct diags *diags)
 		return r;
 	if (r < 0)
 		return diag_error(diags, &(struct diag_place){ .file = path },
-				  "cannot read the policy file: %s", why);
+				  "cannot read the policy file: %s%s", why,
+				  r == -ENOENT ? "; write one: see xdpgate.yaml(5), and "
+						 "/usr/share/doc/xdpgate for examples"
+					       : "");
 	return policy_load_text(path, text, len, ret, diags);
 }

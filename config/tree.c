@@ -240,6 +240,8 @@ static int on_scalar(struct builder *b, struct fy_event *event)
 	copy[node->len] = '\0';
 	node->text = copy;
 	node->plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
+	if (!node->len && node->plain && node->width > 1)
+		return -ENOMEM;           /* libfyaml says so by an empty text */
 	if (!node->len && !node->plain) { /* the marks are between the quotes */
 		const struct fy_mark *mark = fy_event_start_mark(event);
 
@@ -436,7 +438,7 @@ static int parse_events(struct builder *b, struct fy_diag *diag)
 		}
 	}
 	if (!b->tree->complete && !b->status)
-		refuse(b, b->end, 1, "this is not YAML");
+		refuse(b, b->end, 1, "not YAML, or out of memory");
 	return b->status;
 }
 

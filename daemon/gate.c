@@ -121,7 +121,7 @@ static int explain(int r, struct diags *diags)
 	return r;
 }
 
-static int load_and_install(struct gate *gate, struct diags *diags)
+static int load_and_install(struct gate *gate, bool strict, struct diags *diags)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
@@ -129,17 +129,17 @@ static int load_and_install(struct gate *gate, struct diags *diags)
 
 	r = load(gate->config_path, &policy, &tables, diags);
 	if (r >= 0)
-		r = datapath_install(gate->datapath, policy, tables, diags);
+		r = datapath_install(gate->datapath, policy, tables, strict, diags);
 	return explain(r, diags);
 }
 
-static int install(struct gate *gate, struct diags *diags)
+static int install(struct gate *gate, bool strict, struct diags *diags)
 {
 	int r;
 
 	if (gate->detached)
 		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
-	r = load_and_install(gate, diags);
+	r = load_and_install(gate, strict, diags);
 	if (r >= 0)
 		log_set_generation(datapath_manifest(gate->datapath)->generation);
 	/* A large policy's memory goes back to the system, not into our pockets. */
@@ -165,13 +165,14 @@ static void note_outcome(struct gate *gate, int r, const struct diags *diags)
 	gate->last_reload_failed = r < 0;
 	if (r >= 0)
 		return;
-	gate->n_failed_reloads++;
 	gate->last_reload_error = print_diags(diags);
 }
 
 int gate_start(struct gate *gate, struct diags *diags)
 {
-	int r = install(gate, diags);
+	/* One interface that refuses is no reason to leave the others open, nor to attach and
+	 * detach them with each try to start: it is tried again by itself. */
+	int r = install(gate, false, diags);
 
 	note_outcome(gate, r, diags);
 	if (r < 0 && datapath_is_armed(gate->datapath)) {
@@ -184,9 +185,10 @@ int gate_start(struct gate *gate, struct diags *diags)
 
 int gate_reload(struct gate *gate, struct diags *diags)
 {
-	int r = install(gate, diags);
+	int r = install(gate, true, diags);
 
 	gate->n_reloads++;
+	gate->n_failed_reloads += r < 0;
 	note_outcome(gate, r, diags);
 	return r;
 }

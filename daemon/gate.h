@@ -80,7 +80,8 @@ struct gate_rules {
  * or undoes an interrupted swap, and adopts the generation and counters it finds there.
  * Changes no packet's fate. */
 int gate_new(const struct gate_options *options, struct gate **ret, struct diags *diags);
-/* Loads the policy and puts it in force. Absent interfaces are no failure: see gate_is_ready().
+/* Loads the policy and puts it in force. Absent interfaces, and those that refuse the program,
+ * are no failure, even if they are required: see gate_is_ready() and gate_links_changed().
  * If the policy is bad but an adopted generation filters, that one goes on: returns 0, and
  * the status tells of the failure. */
 int gate_start(struct gate *gate, struct diags *diags);

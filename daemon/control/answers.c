@@ -8,15 +8,15 @@
 #include "wire.h"
 
 /* Appends what make() makes of each element; NULL when out of memory. */
-#define ARRAY_OF(items, n, make)                                                    \
-	({                                                                          \
-		json_t *_array = json_array();                                      \
-		for (size_t _i = 0; _array && _i < (n); _i++)                       \
-			if (json_array_append_new(_array, make(&(items)[_i])) < 0) { \
-				json_decref(_array);                                \
-				_array = NULL;                                      \
-			}                                                           \
-		_array;                                                             \
+#define ARRAY_OF(items, n, make)                                                                   \
+	({                                                                                         \
+		json_t *_array = json_array();                                                     \
+		for (size_t _i = 0; _array && _i < (n); _i++)                                      \
+			if (json_array_append_new(_array, make(&(items)[_i])) < 0) {               \
+				json_decref(_array);                                               \
+				_array = NULL;                                                     \
+			}                                                                          \
+		_array;                                                                            \
 	})
 
 static json_t *interface_status(const struct gate_interface_status *interface)
@@ -27,9 +27,8 @@ static json_t *interface_status(const struct gate_interface_status *interface)
 			 interface->mode == ATTACH_GENERIC ? "generic" : "native", "required",
 			 interface->required, "state", interface_state_name(interface->state),
 			 "ifindex", interface->ifindex, "dispatcher", interface->dispatcher,
-			 "frags", interface->frags, "program_id",
-			 (json_int_t)interface->program_id, "jited_bytes",
-			 (json_int_t)interface->jited_bytes, "error",
+			 "frags", interface->frags, "program_id", (json_int_t)interface->program_id,
+			 "jited_bytes", (json_int_t)interface->jited_bytes, "error",
 			 wire_string(interface->error));
 }
 
@@ -42,12 +41,10 @@ json_t *answer_status(const struct gate_status *status)
 		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
 		"ready", status->ready, "loaded_usec", wire_uint(status->loaded_usec),
 		"started_usec", wire_uint(status->started_usec), "reloads",
-		wire_uint(status->n_reloads), "failed_reloads",
-		wire_uint(status->n_failed_reloads), "last_reload_failed",
-		status->last_reload_failed, "last_reload_error",
-		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules),
-		"sets", wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes),
-		"interfaces",
+		wire_uint(status->n_reloads), "failed_reloads", wire_uint(status->n_failed_reloads),
+		"last_reload_failed", status->last_reload_failed, "last_reload_error",
+		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules), "sets",
+		wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes), "interfaces",
 		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status));
 }
 
@@ -88,8 +85,8 @@ json_t *answer_stats(const struct stats *stats)
 {
 	return json_pack("{s:o, s:o, s:o}", "generation", wire_uint(stats->generation),
 			 "interfaces",
-			 ARRAY_OF(stats->interfaces, stats->n_interfaces, interface_stats),
-			 "rules", ARRAY_OF(stats->rules, stats->n_rules, rule_stats));
+			 ARRAY_OF(stats->interfaces, stats->n_interfaces, interface_stats), "rules",
+			 ARRAY_OF(stats->rules, stats->n_rules, rule_stats));
 }
 
 static json_t *rule(const struct gate_rule *item)

@@ -30,8 +30,8 @@ static char *parse_error(const json_error_t *error)
 	return text;
 }
 
-int call_parse(const char *text, size_t len, struct call *ret, char **error,
-	       const char **parameter, bool *oneway)
+int call_parse(const char *text, size_t len, struct call *ret, char **error, const char **parameter,
+	       bool *oneway)
 {
 	_cleanup_json_ json_t *message = NULL;
 	struct call call = {};

@@ -20,7 +20,7 @@ struct call {
  * -EINVAL: a call with a bad member, whose name is *parameter. In both cases *ret is
  * untouched, but -EINVAL sets *oneway: even a bad call may want no answer.
  */
-int call_parse(const char *text, size_t len, struct call *ret, char **error,
-	       const char **parameter, bool *oneway);
+int call_parse(const char *text, size_t len, struct call *ret, char **error, const char **parameter,
+	       bool *oneway);
 
 void call_free(struct call *call);

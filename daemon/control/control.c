@@ -30,7 +30,8 @@ static const char *no_place(const struct control *control, const struct peer *pe
 		return "xdpgated serves 48 clients that are not root already";
 	for (const struct session *s = control->sessions; s; s = s->next)
 		n_of_uid += s->peer.uid == peer->uid;
-	return n_of_uid >= CLIENTS_MAX_PER_UID ? "you have 16 connections to xdpgated already" : NULL;
+	return n_of_uid >= CLIENTS_MAX_PER_UID ? "you have 16 connections to xdpgated already"
+					       : NULL;
 }
 
 static void welcome(struct control *control, int fd_taken)

@@ -28,8 +28,8 @@ struct control_event {
 	const char *interface; /* Off, On: which, NULL for all */
 	uid_t uid;             /* of the client */
 	pid_t pid;
-	bool done;             /* false: about to run */
-	int result;            /* done: 0 or negative errno */
+	bool done;                 /* false: about to run */
+	int result;                /* done: 0 or negative errno */
 	const struct diags *diags; /* done: what came up, warnings too */
 };
 

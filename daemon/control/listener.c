@@ -55,8 +55,7 @@ static int probe_socket(const struct sockaddr_un *address)
 	if (fd < 0)
 		return -errno;
 	/* EAGAIN: there is a listener, but its queue is full */
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	    errno == EAGAIN)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
 		return -EADDRINUSE;
 	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
@@ -82,9 +81,10 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, str
 	}
 	r = probe_socket(address);
 	if (r == -EADDRINUSE) {
-		diag_error(diags, NULL,
-			   "another process serves the control socket %s; stop it, or choose another --socket",
-			   path);
+		diag_error(
+			diags, NULL,
+			"another process serves the control socket %s; stop it, or choose another --socket",
+			path);
 		return r;
 	}
 	if (r < 0) {
@@ -114,9 +114,10 @@ static int prepare_socket(int fd, const struct sockaddr_un *address, const gid_t
 		return -errno;
 	if (group) {
 		if (chown(name, (uid_t)-1, *group) < 0)
-			diag_warning(diags, NULL,
-				     "cannot give the control socket to its group: %s; only root can use it",
-				     strerror(errno));
+			diag_warning(
+				diags, NULL,
+				"cannot give the control socket to its group: %s; only root can use it",
+				strerror(errno));
 		else if (chmod(name, 0660) < 0)
 			return -errno;
 	}
@@ -202,10 +203,11 @@ int listener_adopt(int fd_taken, struct listener *ret, struct diags *diags)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 ||
-	    domain != AF_UNIX || type != SOCK_STREAM || !listening) {
-		diag_error(diags, NULL,
-			   "the socket that was passed is not a listening UNIX stream socket; use ListenStream=/run/xdpgate/xdpgate.sock");
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || domain != AF_UNIX ||
+	    type != SOCK_STREAM || !listening) {
+		diag_error(
+			diags, NULL,
+			"the socket that was passed is not a listening UNIX stream socket; use ListenStream=/run/xdpgate/xdpgate.sock");
 		return -EINVAL;
 	}
 	flags = fcntl(fd, F_GETFL);

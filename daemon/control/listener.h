@@ -13,7 +13,10 @@ struct listener {
 	ino_t ino;
 };
 
-#define LISTENER_NONE { .fd = -1 }
+#define LISTENER_NONE                                                                              \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 /* Make the socket at path, as control_new() says. group: NULL if there is none. */
 int listener_open(const char *path, const gid_t *group, struct listener *ret, struct diags *diags);

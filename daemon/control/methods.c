@@ -65,8 +65,8 @@ void method_invalid_parameter(struct session *session, const char *parameter)
 
 char *method_too_many(const char *text)
 {
-	_cleanup_json_ json_t *message = json_pack("{s:s, s:{s:s}}", "error", GATE ".TooManyClients",
-						   "parameters", "text", text);
+	_cleanup_json_ json_t *message = json_pack(
+		"{s:s, s:{s:s}}", "error", GATE ".TooManyClients", "parameters", "text", text);
 
 	return message ? json_dumps(message, JSON_COMPACT) : NULL;
 }
@@ -242,8 +242,7 @@ static void reply_reloaded(struct session *session, const struct diags *diags)
 		read_failed(session, "the status after the reload", r);
 		return;
 	}
-	if (answer &&
-	    json_object_set_new(answer, "generation", wire_uint(status.generation)) < 0)
+	if (answer && json_object_set_new(answer, "generation", wire_uint(status.generation)) < 0)
 		json_decref(TAKE_PTR(answer));
 	gate_status_free(&status);
 	session_reply(session, TAKE_PTR(answer), false);
@@ -267,6 +266,15 @@ static void run_reload(struct session *session, const struct call *call)
 	diags_free(&diags);
 }
 
+static json_t *no_such_interface(const char *interface, const struct diags *diags)
+{
+	_cleanup_json_ json_t *answer = answer_diags(diags);
+
+	if (json_object_set_new(answer, "interface", wire_string(interface)) < 0)
+		return NULL;
+	return TAKE_PTR(answer);
+}
+
 static void run_switch(struct session *session, const struct call *call, bool off)
 {
 	const char *interface = string_of(call, "interface");
@@ -279,9 +287,9 @@ static void run_switch(struct session *session, const struct call *call, bool of
 	if (r < 0)
 		explain(&diags, off ? "switching off failed" : "switching on failed", r);
 	tell_result(session, &event, r, &diags);
-	if (interface && (r == -ENODEV || r == -ENOENT))
+	if (interface && r == -ENOENT)
 		session_error(session, GATE ".NoSuchInterface",
-			      json_pack("{s:o}", "interface", wire_string(interface)));
+			      no_such_interface(interface, &diags));
 	else if (r < 0)
 		session_error(session, GATE ".SwitchFailed", answer_diags(&diags));
 	else
@@ -372,7 +380,7 @@ static const char *bad_parameter(const struct method *method, const struct call 
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(call->parameters, key, value) {
+	json_object_foreach (call->parameters, key, value) {
 		if (!method->parameter || strcmp(key, method->parameter) != 0)
 			return key;
 		if (!json_is_null(value) && json_typeof(value) != method->type)
@@ -399,8 +407,9 @@ static void answer_call(struct session *session, const struct call *call)
 	if (session->hung_up && method->right != RIGHT_CHANGE)
 		return;
 	if (session->peer.right < method->right) {
-		permission_denied(session, "only root may do this; members of the group "
-					   CONTROL_GROUP " may look (status, stats, rules)");
+		permission_denied(session,
+				  "only root may do this; members of the group " CONTROL_GROUP
+				  " may look (status, stats, rules)");
 		return;
 	}
 	bad = bad_parameter(method, call);

@@ -138,8 +138,8 @@ static void queue_message(struct session *session, json_t *message_taken)
 void session_reply(struct session *session, json_t *parameters, bool continues)
 {
 	if (continues)
-		queue_message(session, json_pack("{s:o, s:b}", "parameters", parameters,
-						 "continues", 1));
+		queue_message(session,
+			      json_pack("{s:o, s:b}", "parameters", parameters, "continues", 1));
 	else
 		queue_message(session, json_pack("{s:o}", "parameters", parameters));
 }

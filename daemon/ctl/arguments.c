@@ -43,7 +43,8 @@ static int set_option(struct options *options, const char *name, const char *val
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {
-			fprintf(stderr, "xdpgate: --watch=%s: SECONDS is a number from 0.1 to 3600\n",
+			fprintf(stderr,
+				"xdpgate: --watch=%s: SECONDS is a number from 0.1 to 3600\n",
 				value);
 			return EXIT_USAGE;
 		}
@@ -58,8 +59,9 @@ static void make_long_options(struct option *table)
 
 		table[i] = (struct option){
 			.name = option_table[i].name,
-			.has_arg = !argument ? no_argument :
-				   argument[0] == '[' ? optional_argument : required_argument,
+			.has_arg = !argument            ? no_argument
+				   : argument[0] == '[' ? optional_argument
+							: required_argument,
 			.val = 256 + (int)i,
 		};
 	}
@@ -69,10 +71,10 @@ static void make_long_options(struct option *table)
 static int check_own(const struct command *command, const bool *given)
 {
 	for (size_t i = 0; i < n_options; i++) {
-		if (!given[i] || !option_table[i].own || (option_table[i].own & command->own_options))
+		if (!given[i] || !option_table[i].own ||
+		    (option_table[i].own & command->own_options))
 			continue;
-		fprintf(stderr,
-			"xdpgate: '%s' has no option --%s; see 'xdpgate help %s'\n",
+		fprintf(stderr, "xdpgate: '%s' has no option --%s; see 'xdpgate help %s'\n",
 			command->name, option_table[i].name, command->name);
 		return EXIT_USAGE;
 	}

@@ -60,8 +60,8 @@ static int send_all(int fd, const char *text, size_t len)
 int client_call(struct client *client, const char *method, json_t *parameters_taken, bool more)
 {
 	_cleanup_json_ json_t *parameters = parameters_taken ? parameters_taken : json_object();
-	_cleanup_json_ json_t *call = json_pack("{s:s, s:O}", "method", method, "parameters",
-						parameters);
+	_cleanup_json_ json_t *call =
+		json_pack("{s:s, s:O}", "method", method, "parameters", parameters);
 	_cleanup_free_ char *text = NULL;
 	int r;
 

@@ -20,7 +20,10 @@ struct reply {
 	bool continues;
 };
 
-#define CLIENT_CLOSED { .fd = -1 }
+#define CLIENT_CLOSED                                                                              \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 /* Negative errno of socket() and connect(). */
 int client_open(struct client *client, const char *path);

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 /* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
-#define EXIT_CODES(X)                                                                  \
-	X(EXIT_OK, 0, "done; warnings are possible")                                   \
-	X(EXIT_FAILED, 1, "the request failed: a bad policy, an unknown interface, ...") \
-	X(EXIT_USAGE, 2, "wrong use of this command")                                  \
-	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                             \
+#define EXIT_CODES(X)                                                                              \
+	X(EXIT_OK, 0, "done; warnings are possible")                                               \
+	X(EXIT_FAILED, 1, "the request failed: a bad policy, an unknown interface, ...")           \
+	X(EXIT_USAGE, 2, "wrong use of this command")                                              \
+	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                         \
 	X(EXIT_DENIED, 4, "not permitted")
 
 enum exit_code {

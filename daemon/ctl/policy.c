@@ -15,8 +15,8 @@ static bool wants_color_on_stderr(const struct options *options)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return !options->no_color && !(no_color && *no_color) && isatty(STDERR_FILENO) &&
-	       term && strcmp(term, "dumb") != 0;
+	return !options->no_color && !(no_color && *no_color) && isatty(STDERR_FILENO) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 /* Does what the daemon would do, up to the kernel. *policy is set if it could be read. */

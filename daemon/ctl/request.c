@@ -61,20 +61,19 @@ int request_error(const struct options *options, const struct reply *reply)
 		print_json(reply->message);
 	dot = strrchr(name, '.');
 	name = dot ? dot + 1 : name;
-	if (strcmp(name, "NoSuchInterface") == 0) {
-		text_printf(stderr, "xdpgate: no interface '%s' in the policy; see 'xdpgate status'\n",
-			    string_member(reply->parameters, "interface"));
-	} else if (json_is_array(json_object_get(reply->parameters, "diagnostics")) && text) {
+	if (json_is_array(json_object_get(reply->parameters, "diagnostics")) && text) {
 		text_print_lines(stderr, text);
 		fprintf(stderr, "xdpgate: %s\n",
-			strcmp(name, "ReloadFailed") == 0 ?
-				"the policy was not put in force; the old one stays" :
-				"the request failed");
+			strcmp(name, "ReloadFailed") == 0
+				? "the policy was not put in force; the old one stays"
+				: "the request failed");
 	} else if (text) {
 		text_printf(stderr, "xdpgate: %s\n", text);
 	} else {
-		text_printf(stderr, "xdpgate: xdpgated answered: %s; are xdpgate and xdpgated of one version?\n",
-			    reply->error);
+		text_printf(
+			stderr,
+			"xdpgate: xdpgated answered: %s; are xdpgate and xdpgated of one version?\n",
+			reply->error);
 	}
 	if (strcmp(name, "PermissionDenied") == 0)
 		return EXIT_DENIED;

@@ -10,9 +10,9 @@
 
 #define GATE_INTERFACE "org.xdpgate.gate."
 
-#define TIMEOUT_MSEC 30000U        /* a daemon that says nothing for so long hangs */
+#define TIMEOUT_MSEC 30000U         /* a daemon that says nothing for so long hangs */
 #define TIMEOUT_RELOAD_MSEC 120000U /* big lists, small machines */
-#define TIMEOUT_SWITCH_MSEC 10000U /* then we try without it */
+#define TIMEOUT_SWITCH_MSEC 10000U  /* then we try without it */
 
 /* Connect. Says nothing: off, on and detach can do without. */
 int request_open(const struct options *options, struct client *ret);

@@ -42,7 +42,7 @@ static void index_named(json_t *index, const json_t *interface, const char *kind
 	const char *name;
 	json_t *counter;
 
-	json_object_foreach(json_object_get(interface, kind), name, counter) {
+	json_object_foreach (json_object_get(interface, kind), name, counter) {
 		make_key(key, kind, string_of(interface, "name"), name);
 		json_object_set(index, key, counter);
 	}
@@ -58,11 +58,11 @@ static json_t *index_of(const json_t *stats)
 
 	if (!index)
 		return NULL;
-	json_array_foreach(json_object_get(stats, "interfaces"), i, item) {
+	json_array_foreach (json_object_get(stats, "interfaces"), i, item) {
 		index_named(index, item, "verdicts");
 		index_named(index, item, "reasons");
 	}
-	json_array_foreach(json_object_get(stats, "rules"), i, item) {
+	json_array_foreach (json_object_get(stats, "rules"), i, item) {
 		make_key(key, string_of(item, "policy"), string_of(item, "name"),
 			 string_of(item, "interface"));
 		json_object_set(index, key, item);
@@ -110,8 +110,8 @@ static void view_named(const struct view *view, const json_t *interfaces, const 
 	json_t *counter;
 	size_t i;
 
-	json_array_foreach(interfaces, i, interface) {
-		json_object_foreach(json_object_get(interface, kind), name, counter) {
+	json_array_foreach (interfaces, i, interface) {
+		json_object_foreach (json_object_get(interface, kind), name, counter) {
 			if (!zeros && number_of(counter, "packets") == 0)
 				continue;
 			table_text(&table, string_of(interface, "name"), PAINT_NONE);
@@ -128,7 +128,7 @@ static void view_named(const struct view *view, const json_t *interfaces, const 
 
 static void view_rules(const struct view *view, const json_t *rules)
 {
-	static const char *const titles[] = { "POLICY",	  "RULE",	"INTERFACE", ">PACKETS",
+	static const char *const titles[] = { "POLICY", "RULE",       "INTERFACE", ">PACKETS",
 					      ">BYTES", ">PACKETS/S", ">BIT/S" };
 	_cleanup_(table_free) struct table table = { .titles = titles,
 						     .n_columns = view->before ? 7 : 5 };
@@ -136,7 +136,7 @@ static void view_rules(const struct view *view, const json_t *rules)
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach(rules, i, rule) {
+	json_array_foreach (rules, i, rule) {
 		const char *policy = string_of(rule, "policy"), *name = string_of(rule, "name");
 		const char *interface = string_of(rule, "interface");
 

@@ -69,14 +69,14 @@ static void notes_of(const json_t *interface, char *text, size_t size)
 static void print_interfaces(const json_t *interfaces, bool color)
 {
 	static const char *const titles[] = { "INTERFACE", "PORT",     "POLICY", "STATE",
-					      "MODE",	   ">PROGRAM", ">BYTES", "NOTES" };
+					      "MODE",      ">PROGRAM", ">BYTES", "NOTES" };
 	_cleanup_(table_free) struct table table = { .titles = titles,
 						     .n_columns = ARRAY_SIZE(titles) };
 	const json_t *item;
 	char notes[64];
 	size_t i;
 
-	json_array_foreach(interfaces, i, item) {
+	json_array_foreach (interfaces, i, item) {
 		const char *state = string_of(item, "state");
 
 		table_text(&table, string_of(item, "name"), PAINT_NONE);
@@ -91,12 +91,17 @@ static void print_interfaces(const json_t *interfaces, bool color)
 	}
 	putchar('\n');
 	table_print(&table, stdout, color);
-	json_array_foreach(interfaces, i, item) {
+	json_array_foreach (interfaces, i, item) {
 		if (!json_is_string(json_object_get(item, "error")))
 			continue;
 		text_printf(stdout, "\n%s: ", string_of(item, "name"));
 		text_print_lines(stdout, string_of(item, "error"));
 	}
+}
+
+static void print_count(long long n, const char *one, const char *many, const char *end)
+{
+	printf("%lld %s%s", n, n == 1 ? one : many, end);
 }
 
 static void print_status(const json_t *status, bool color)
@@ -111,8 +116,10 @@ static void print_status(const json_t *status, bool color)
 	text_printf(stdout, "Policy      %s", string_of(status, "config"));
 	text_printf(stdout, "  sha256 %.16s\n", string_of(status, "policy_hash"));
 	printf("Generation  %lld, in force since %s\n", number_of(status, "generation"), loaded);
-	printf("Contents    %lld rules, %lld sets, %lld prefixes\n", number_of(status, "rules"),
-	       number_of(status, "sets"), number_of(status, "prefixes"));
+	fputs("Contents    ", stdout);
+	print_count(number_of(status, "rules"), "rule", "rules", ", ");
+	print_count(number_of(status, "sets"), "set", "sets", ", ");
+	print_count(number_of(status, "prefixes"), "prefix", "prefixes", "\n");
 	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),
 	       ready ? "yes" : "no: a required interface does not filter",
 	       paint_end(PAINT_BAD, color));
@@ -150,7 +157,7 @@ static void print_rules(const json_t *rules, bool color)
 	long long number = 0;
 	size_t i;
 
-	json_array_foreach(rules, i, item) {
+	json_array_foreach (rules, i, item) {
 		const char *policy = string_of(item, "policy");
 
 		/* each policy is judged by itself, so each counts from 1 */

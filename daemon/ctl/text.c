@@ -96,14 +96,14 @@ bool wants_color(const struct options *options)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return !options->no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO) &&
-	       term && strcmp(term, "dumb") != 0;
+	return !options->no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 const char *paint_start(enum paint paint, bool color)
 {
 	static const char *const codes[] = {
-		[PAINT_NONE] = "",	   [PAINT_BOLD] = "\033[1m", [PAINT_GOOD] = "\033[32m",
+		[PAINT_NONE] = "",         [PAINT_BOLD] = "\033[1m", [PAINT_GOOD] = "\033[32m",
 		[PAINT_WARN] = "\033[33m", [PAINT_BAD] = "\033[31m", [PAINT_DIM] = "\033[2m",
 	};
 
@@ -119,9 +119,8 @@ void table_text(struct table *table, const char *text, enum paint paint)
 {
 	char *copy = text_safe(text);
 
-	if (!copy ||
-	    array_reserve((void **)&table->cells, &table->size, table->n_cells + 1,
-			  sizeof(*table->cells)) < 0) {
+	if (!copy || array_reserve((void **)&table->cells, &table->size, table->n_cells + 1,
+				   sizeof(*table->cells)) < 0) {
 		free(copy);
 		table->failed = true;
 		return;

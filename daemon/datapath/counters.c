@@ -68,15 +68,19 @@ static int get_map(struct counters *counters, const char *name, const struct bpf
 	_cleanup_close_ int fd = -1;
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
+	int r;
 
 	if (!counters->pins)
 		return -ENOENT;
 	fd = pins_get(counters->pins, "counters/%s", name);
-	if (fd < 0)
+	if (fd == -ENOENT)
 		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != expect->type ||
-	    info.key_size != expect->key_size || info.value_size != expect->value_size ||
-	    info.max_entries != expect->max_entries) {
+	r = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot open pinned %s/counters/%s",
+				    counters->pins->path, name);
+	if (info.type != expect->type || info.key_size != expect->key_size ||
+	    info.value_size != expect->value_size || info.max_entries != expect->max_entries) {
 		diag_error(diags, NULL,
 			   "pinned %s/counters/%s is not what this version of xdpgate makes; run "
 			   "`xdpgate detach` (which loses the counters) and start again",
@@ -237,8 +241,9 @@ static int load_registry(struct counters *counters)
 		if (r < 0)
 			return r;
 		previous = &key;
-		if (bpf_map_lookup_elem(counters->registry_fd, &key, &value) < 0)
-			continue;
+		r = bpf_map_lookup_elem(counters->registry_fd, &key, &value);
+		if (r < 0)
+			return r;
 		n = identity_slots(&key);
 		if (!identity_valid(&key) || value.slot % n || value.slot >= total ||
 		    total - value.slot < n || memchr(counters->used + value.slot, 1, n))
@@ -328,19 +333,26 @@ static int write_registry(struct counters *counters, const struct counter_identi
 	return bpf_map_update_elem(counters->registry_fd, identity, &value, BPF_ANY);
 }
 
-/* The owner that the registry names for the identity, or NULL. */
-static struct owner *find_owner(struct counters *counters,
-				const struct counter_identity *identity, uint32_t *ret_slot)
+/* The owner of the slot that the registry names for the identity. 0, -ENOENT: it has none, or
+ * another errno: it may have one, and must not get a second. */
+static int find_owner(struct counters *counters, const struct counter_identity *identity,
+		      struct owner **ret, uint32_t *ret_slot)
 {
 	struct registry_value value;
+	struct owner *owner;
+	int r;
 
-	if (bpf_map_lookup_elem(counters->registry_fd, identity, &value) < 0 ||
-	    value.slot >= counters->n_pages * COUNTERS_PER_PAGE ||
-	    !counters->owners[value.slot].identity ||
-	    memcmp(counters->owners[value.slot].identity, identity, sizeof(*identity)) != 0)
-		return NULL;
+	r = bpf_map_lookup_elem(counters->registry_fd, identity, &value);
+	if (r < 0)
+		return r;
+	if (value.slot >= counters->n_pages * COUNTERS_PER_PAGE)
+		return -ENOENT;
+	owner = &counters->owners[value.slot];
+	if (!owner->identity || memcmp(owner->identity, identity, sizeof(*identity)) != 0)
+		return -ENOENT;
+	*ret = owner;
 	*ret_slot = value.slot;
-	return &counters->owners[value.slot];
+	return 0;
 }
 
 static int assign_new(struct counters *counters, const struct counter_identity *identity,
@@ -375,18 +387,23 @@ static int assign_new(struct counters *counters, const struct counter_identity *
 int counters_assign(struct counters *counters, const struct counter_identity *identity,
 		    uint32_t *ret_slot, struct diags *diags)
 {
-	struct owner *owner = find_owner(counters, identity, ret_slot);
+	struct owner *owner;
+	uint32_t slot;
+	int r;
 
-	if (!owner)
+	r = find_owner(counters, identity, &owner, &slot);
+	if (r == -ENOENT)
 		return assign_new(counters, identity, ret_slot, diags);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot look up a counter slot");
 	if (owner->retired_usec) {
-		int r = write_registry(counters, identity, *ret_slot, 0);
-
+		r = write_registry(counters, identity, slot, 0);
 		if (r < 0)
 			return kernel_error(diags, r, "cannot awaken a counter slot");
 		owner->retired_usec = 0;
 	}
 	owner->wanted = true;
+	*ret_slot = slot;
 	return 0;
 }
 
@@ -504,10 +521,11 @@ int counters_open(const struct pins *pins, struct counters **ret, struct diags *
 			break;
 		}
 	}
-	if (r >= 0)
-		r = load_registry(counters);
 	if (r < 0)
 		return r;
+	r = load_registry(counters);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot read the registry of counters");
 	*ret = TAKE_PTR(counters);
 	return 0;
 }

@@ -110,6 +110,8 @@ static int finish_swap(struct datapath *datapath, struct diags *diags)
 
 	if (r == -ENOENT)
 		return 0;
+	if (r < 0 && r != -EINVAL) /* that is none of ours, and goes */
+		return kernel_error(diags, r, "cannot read %s/intent", datapath->pins.path);
 	if (r >= 0 &&
 	    pins_exist(&datapath->pins, "generations/%llu/manifest", (unsigned long long)to)) {
 		for (size_t i = 0; i < datapath->n_ports; i++) {
@@ -183,10 +185,28 @@ int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struc
 	if (!datapath)
 		return -ENOMEM;
 	r = pins_open(&datapath->pins, pin_dir, create, diags);
+	datapath->created = r >= 0 && create;
 	if (r >= 0)
 		r = counters_open(&datapath->pins, &datapath->counters, diags);
 	if (r >= 0)
 		r = adopt(datapath, diags);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(datapath);
+	return 0;
+}
+
+int datapath_open_ports(const char *pin_dir, struct datapath **ret, struct diags *diags)
+{
+	_cleanup_(datapath_closep) struct datapath *datapath = calloc(1, sizeof(*datapath));
+	struct adoption adoption = { datapath, diags };
+	int r;
+
+	if (!datapath)
+		return -ENOMEM;
+	r = pins_open(&datapath->pins, pin_dir, false, diags);
+	if (r >= 0)
+		r = pins_each(&datapath->pins, "ports", adopt_port, &adoption);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(datapath);
@@ -203,6 +223,10 @@ struct datapath *datapath_close(struct datapath *datapath)
 		port_free(datapath->ports[i]);
 	free(datapath->ports);
 	counters_close(datapath->counters);
+	/* Counters alone, that nothing counts in: we made the folder, and nothing came of it. */
+	if (datapath->created && !datapath->live && !pins_exist(&datapath->pins, "ports") &&
+	    !pins_exist(&datapath->pins, "generations") && !datapath_all_off(datapath))
+		pins_remove_all(&datapath->pins);
 	pins_close(&datapath->pins);
 	free(datapath);
 	return NULL;

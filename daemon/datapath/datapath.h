@@ -24,15 +24,18 @@ struct datapath;
  * but where a swap is finished.
  */
 int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struct diags *diags);
+/* The ports alone, whatever else is pinned: enough, and only good, for datapath_detach(). */
+int datapath_open_ports(const char *pin_dir, struct datapath **ret, struct diags *diags);
 struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; returns NULL */
 
 /*
  * datapath_install() - put a policy in force: attach where its ports are present, build and
  * swap in a generation. On failure everything is as before, and diags says why. An interface
- * that cannot be attached fails the whole only if it is required; else it is warned of.
+ * that cannot be attached fails the whole only if it is required and `strict`; else it is warned
+ * of, and tried again by datapath_links_changed().
  */
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, struct diags *diags);
+		     const struct tables *tables, bool strict, struct diags *diags);
 
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);

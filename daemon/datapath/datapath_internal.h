@@ -20,6 +20,7 @@ struct place_held {
 struct datapath {
 	struct pins pins;
 	struct counters *counters;
+	bool created; /* opened by one who makes the folder if need be */
 	struct port **ports; /* all that carry our entry, named by the policy or not */
 	size_t n_ports, ports_capacity;
 	struct generation *live;
@@ -47,7 +48,7 @@ int datapath_arm_from_pins(struct datapath *datapath, const struct port *port, u
 int port_disarm(const struct port *port, struct diags *diags);
 
 /* Find the port of an interface of the manifest, or attach to it. -ENODEV, without a diag:
- * there is no such device. */
+ * there is no such device. -EALREADY: attached, but in the other mode. */
 int datapath_take_port(struct datapath *datapath, const struct manifest *manifest,
 		       uint32_t index, struct port **ret, bool *ret_attached,
 		       struct diags *diags);

@@ -8,28 +8,26 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-/* Find or attach the interface's port. -ENODEV: there is no such device. */
 int datapath_take_port(struct datapath *datapath, const struct manifest *manifest, uint32_t index,
 		       struct port **ret, bool *ret_attached, struct diags *diags)
 {
 	const struct manifest_interface *interface = &manifest->interfaces[index];
 	int ifindex = if_nametoindex(interface->port);
 	struct port *port = datapath_find_port(datapath, ifindex);
+	bool known = port != NULL;
+	char key[PORT_KEY_LEN];
 	int r;
 
 	*ret_attached = false;
 	if (!ifindex)
 		return -ENODEV;
-	if (port && port->mode != interface->mode) {
-		diag_error(diags, NULL,
-			   "%s is attached in %s mode: changing it takes `xdpgate detach` first, "
-			   "which lets packets pass unfiltered for a moment and may reset the link",
-			   interface->port, port->mode == ATTACH_NATIVE ? "native" : "generic");
-		return -EEXIST;
-	}
-	if (!port) {
-		r = port_attach(&datapath->pins, ifindex, interface->mode, manifest->fail_closed,
-				&port, diags);
+	if (!known) {
+		/* An attempt that failed may have left us attached. */
+		pins_port_key(&datapath->pins, ifindex, key);
+		r = port_adopt(&datapath->pins, key, &port, diags);
+		if (r == -ENOENT)
+			r = port_attach(&datapath->pins, ifindex, interface->mode,
+					manifest->fail_closed, &port, diags);
 		if (r < 0)
 			return r;
 		r = datapath_add_port(datapath, port);
@@ -38,23 +36,37 @@ int datapath_take_port(struct datapath *datapath, const struct manifest *manifes
 			port_free(port);
 			return r;
 		}
-		*ret_attached = true;
 	}
+	if (port->mode != interface->mode) {
+		diag_error(diags, NULL,
+			   "%s is attached in %s mode: changing it takes `xdpgate detach` first, "
+			   "which lets packets pass unfiltered for a moment and may reset the link",
+			   interface->port, port->mode == ATTACH_NATIVE ? "native" : "generic");
+		return -EALREADY;
+	}
+	*ret_attached = !known;
 	*ret = port;
 	return 0;
 }
 
-static void forget_gone_ports(struct datapath *datapath)
+/* Ports that the entry is no longer on: the device is gone, or another has its number. */
+static void forget_gone_ports(struct datapath *datapath, struct diags *diags)
 {
 	char name[IFNAMSIZ];
 
 	for (size_t i = 0; i < datapath->n_ports;) {
 		struct port *port = datapath->ports[i];
+		bool there = if_indextoname(port->ifindex, name);
 
-		if (if_indextoname(port->ifindex, name)) {
+		if (there && port_is_attached(port)) { /* or it cannot be told */
 			i++;
 			continue;
 		}
+		if (there)
+			diag_warning(diags, NULL,
+				     "xdpgate is no longer attached to %s: the device came anew, "
+				     "or somebody took the program off",
+				     name);
 		for (uint32_t j = 0; datapath->live && j < datapath->live->manifest->n_interfaces;
 		     j++)
 			if (datapath->held[j].port == port)
@@ -85,7 +97,7 @@ static void release_renamed(struct datapath *datapath, uint32_t index, struct di
 /* What can be done without tables: forget what is gone. */
 void datapath_look_at_links(struct datapath *datapath, struct diags *diags)
 {
-	forget_gone_ports(datapath);
+	forget_gone_ports(datapath, diags);
 	for (uint32_t i = 0; datapath->live && i < datapath->live->manifest->n_interfaces; i++)
 		release_renamed(datapath, i, diags);
 }

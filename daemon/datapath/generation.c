@@ -333,7 +333,9 @@ static bool in_a_slot(const struct search *search, uint64_t number)
 		_cleanup_close_ int fd =
 			generation_pinned_program(search->pins, number, search->ports[i]);
 
-		if (fd >= 0 && kernel_prog_id(fd) == port_slot_get(search->ports[i]))
+		uint32_t id = fd >= 0 ? kernel_prog_id(fd) : 0;
+
+		if (id && id == port_slot_get(search->ports[i]))
 			return true;
 	}
 	return false;
@@ -354,6 +356,9 @@ static int consider(const char *name, void *context)
 	r = read_manifest(search->pins, number, &manifest);
 	if (r == -ENOENT)
 		return 0; /* never completed */
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) /* nothing is wrong with the pin */
+		return kernel_error(search->diags, r, "cannot read %s/generations/%s/manifest",
+				    search->pins->path, name);
 	if (r < 0) {
 		diag_warning(search->diags, NULL,
 			     "%s/generations/%s is %s; it is not adopted, and goes with the next "

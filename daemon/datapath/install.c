@@ -3,6 +3,7 @@
  * install.c: putting a policy in force. All that can fail is done before the first slot
  * changes; generation.h tells the order of things.
  */
+#include <net/if.h>
 #include <string.h>
 
 #include "datapath_internal.h"
@@ -12,6 +13,7 @@
 /* A swap in the making: what was attached for it is detached again if it fails. */
 struct install {
 	struct datapath *datapath;
+	bool strict; /* a required interface that cannot be attached fails the whole */
 	struct generation *generation;
 	struct place_held *held;
 	int *programs; /* fd by interface; -1: not attached */
@@ -20,7 +22,8 @@ struct install {
 };
 
 /* The interface's port and program, pinned but not in the slot. An absent device is no error,
- * and one that cannot be attached is none unless the interface is required. */
+ * and one that cannot be attached is none unless the interface is required, and all was
+ * well before. */
 static int prepare_interface(struct install *install, uint32_t index)
 {
 	const struct manifest *manifest = install->generation->manifest;
@@ -39,7 +42,9 @@ static int prepare_interface(struct install *install, uint32_t index)
 		r = 0;
 	} else {
 		held->error = own.n ? strdup(own.items[0].message) : strdup(strerror(-r));
-		if (interface->required || r == -ENOMEM) {
+		/* Where the old policy filters, a warning would not do for leaving the packets
+		 * unfiltered. */
+		if ((interface->required && install->strict) || r == -ENOMEM || r == -EALREADY) {
 			diag_error(install->diags, NULL, UNFILTERED, interface->name, held->error);
 		} else {
 			diag_warning(install->diags, NULL, UNFILTERED, interface->name,
@@ -51,58 +56,95 @@ static int prepare_interface(struct install *install, uint32_t index)
 	return r;
 }
 
-/* Is the port one that the policy in the making names? */
-static bool install_holds(const struct install *install, const struct port *port)
+/* --- the swap ---------------------------------------------------------------------------- */
+
+/* What becomes of one port's slot. Both programs are at hand before any slot changes, so that
+ * the change and its undoing need nothing but an update each. */
+struct change {
+	const struct port *port;
+	int to;   /* fd of the program to put there */
+	int from; /* fd of the program that is there; -1: none */
+};
+
+struct changes {
+	struct change *items;
+	size_t n;
+};
+
+static void changes_free(struct changes *changes)
 {
-	for (uint32_t i = 0; i < install->generation->manifest->n_interfaces; i++)
-		if (install->held[i].port == port)
-			return true;
-	return false;
+	for (size_t i = 0; i < changes->n; i++) {
+		close_fd(&changes->items[i].to);
+		close_fd(&changes->items[i].from);
+	}
+	free(changes->items);
 }
 
-/* Every slot, one update each. Ports that the policy no longer names let packets pass. */
-static int swap_slots(struct install *install)
+/* The program for a port: the new policy's, or the pass program if that does not name the port
+ * or the operator wants it off. fd, the caller's. */
+static int program_for(const struct install *install, const struct port *port)
 {
-	const struct manifest *manifest = install->generation->manifest;
+	for (uint32_t i = 0; i < install->generation->manifest->n_interfaces; i++)
+		if (install->held[i].port == port && !datapath_is_off(install->datapath, port))
+			return TAKE_FD(install->programs[i]);
+	return pass_load(port->frags, install->diags);
+}
+
+static int prepare_changes(struct install *install, struct changes *changes)
+{
 	struct datapath *datapath = install->datapath;
+
+	changes->items = calloc(datapath->n_ports + 1, sizeof(*changes->items));
+	if (!changes->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < datapath->n_ports; i++) {
+		struct change *change = &changes->items[changes->n++];
+
+		*change = (struct change){ .port = datapath->ports[i], .to = -1, .from = -1 };
+		kernel_forget();
+		change->from = port_slot_program(change->port);
+		if (change->from < 0 && change->from != -ENOENT)
+			return kernel_error(install->diags, change->from,
+					    "cannot tell what is in the slot of ifindex %d",
+					    change->port->ifindex);
+		change->to = program_for(install, change->port);
+		if (change->to < 0)
+			return change->to;
+	}
+	return 0;
+}
+
+/* Every slot, one update each; after a failure those that were changed are as before. */
+static int swap_slots(struct install *install, const struct changes *changes)
+{
+	const struct generation *live = install->datapath->live;
+	char name[IFNAMSIZ] = "";
+	size_t i;
 	int r = 0;
 
 	kernel_forget();
-	for (uint32_t i = 0; r >= 0 && i < manifest->n_interfaces; i++) {
-		const struct port *port = install->held[i].port;
-
-		if (!port)
-			continue;
-		if (datapath_is_off(datapath, port))
-			r = port_disarm(port, install->diags);
-		else
-			r = port_slot_set(port, install->programs[i]);
+	for (i = 0; r >= 0 && i < changes->n; i++) {
+		r = port_slot_set(changes->items[i].port, changes->items[i].to);
 		if (r >= 0)
-			r = port_set_fall_through(port, manifest->fail_closed);
-		if (r < 0)
-			kernel_error(install->diags, r, "cannot swap in the program of '%s'",
-				     manifest->interfaces[i].name);
+			r = port_set_fall_through(changes->items[i].port,
+						  install->generation->manifest->fail_closed);
 	}
-	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++)
-		if (!install_holds(install, datapath->ports[i]))
-			r = port_disarm(datapath->ports[i], install->diags);
+	if (r >= 0)
+		return 0;
+	if_indextoname(changes->items[i - 1].port->ifindex, name);
+	kernel_error(install->diags, r, "cannot swap in the program of %s", name);
+	while (i-- > 0) {
+		const struct change *change = &changes->items[i];
+
+		if (port_slot_set(change->port, change->from) < 0 && change->from >= 0)
+			diag_error(
+				install->diags, NULL,
+				"%s is left with the program of the new policy: reload to mend it",
+				if_indextoname(change->port->ifindex, name) ? name : "a device");
+		if (live)
+			port_set_fall_through(change->port, live->manifest->fail_closed);
+	}
 	return r;
-}
-
-/* Slots that were changed go back to the old generation's programs. */
-static void restore_slots(struct datapath *datapath)
-{
-	struct diags ignored = {};
-
-	for (size_t i = 0; i < datapath->n_ports; i++) {
-		const struct port *port = datapath->ports[i];
-
-		if (datapath_is_off(datapath, port) || !datapath->live ||
-		    datapath_arm_from_pins(datapath, port, datapath->live->manifest->generation) <
-			    0)
-			port_disarm(port, &ignored);
-	}
-	diags_free(&ignored);
 }
 
 /* A target that is absent is no error: it may come later. Until then its packets drop. */
@@ -121,14 +163,16 @@ static int swap(struct install *install)
 	struct datapath *datapath = install->datapath;
 	uint64_t to = install->generation->manifest->generation;
 	uint64_t from = datapath->live ? datapath->live->manifest->generation : 0;
+	_cleanup_(changes_free) struct changes changes = {};
 	int r;
 
-	r = intent_write(&datapath->pins, from, to, install->diags);
+	r = prepare_changes(install, &changes);
+	if (r >= 0)
+		r = intent_write(&datapath->pins, from, to, install->diags);
 	if (r < 0)
 		return r;
-	r = swap_slots(install);
+	r = swap_slots(install, &changes);
 	if (r < 0) {
-		restore_slots(datapath);
 		intent_clear(&datapath->pins);
 		return r;
 	}
@@ -205,9 +249,13 @@ static void retire_unused(struct datapath *datapath)
 }
 
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, struct diags *diags)
+		     const struct tables *tables, bool strict, struct diags *diags)
 {
-	_cleanup_(install_done) struct install install = { .datapath = datapath, .diags = diags };
+	_cleanup_(install_done) struct install install = {
+		.datapath = datapath,
+		.strict = strict,
+		.diags = diags,
+	};
 	struct generation *old_generation;
 	struct place_held *old_held;
 	int r;

@@ -168,8 +168,11 @@ static void stream_text(struct stream *stream, char **text)
 		if (!*text)
 			stream->error = -ENOMEM;
 	}
-	if (stream->error >= 0)
-		stream_bytes(stream, *text, n);
+	if (stream->error < 0)
+		return;
+	stream_bytes(stream, *text, n);
+	if (!stream->write && strlen(*text) != n)
+		stream->error = -EINVAL;
 }
 
 /* The number of elements, and, reading, room for them. Each takes at least a byte, so what is
@@ -264,6 +267,26 @@ int manifest_encode(const struct manifest *manifest, void **ret, size_t *ret_siz
 	return 0;
 }
 
+/* Values that only a manifest_encode() of ours would write. */
+static bool adds_up(const struct manifest *manifest)
+{
+	const uint32_t n_slots = MAX_COUNTER_PAGES * COUNTERS_PER_PAGE;
+
+	if (!manifest->generation || manifest->fail_closed > 1)
+		return false;
+	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
+		const struct manifest_interface *interface = &manifest->interfaces[i];
+
+		if (interface->mode > ATTACH_GENERIC || interface->required > 1 ||
+		    interface->block % INTERFACE_BLOCK || interface->block >= n_slots)
+			return false;
+		for (uint32_t j = 0; j < manifest->rulesets[interface->ruleset].n_rules; j++)
+			if (interface->slots[j] >= n_slots)
+				return false;
+	}
+	return true;
+}
+
 int manifest_decode(const void *data, size_t size, struct manifest **ret)
 {
 	_cleanup_(manifest_freep) struct manifest *manifest = calloc(1, sizeof(*manifest));
@@ -286,6 +309,8 @@ int manifest_decode(const void *data, size_t size, struct manifest **ret)
 	stream_manifest(&stream, manifest);
 	if (stream.error < 0)
 		return stream.error;
+	if (stream.position != stream.size || !adds_up(manifest))
+		return -EINVAL;
 	*ret = TAKE_PTR(manifest);
 	return 0;
 }

@@ -26,6 +26,7 @@ int offline_detach(const char *pin_dir, struct diags *diags)
 	int r;
 
 	kernel_listen(NULL);
-	r = datapath_open(pin_dir, false, &datapath, diags);
+	/* The way out for pins that nobody can make sense of, too. */
+	r = datapath_open_ports(pin_dir, &datapath, diags);
 	return r < 0 ? r : datapath_detach(datapath, diags);
 }

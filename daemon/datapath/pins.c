@@ -296,10 +296,12 @@ void pins_port_key(const struct pins *pins, int ifindex, char ret[static PORT_KE
 
 int pins_port_ifindex(const struct pins *pins, const char *key)
 {
+	char canonical[PORT_KEY_LEN];
 	unsigned long long cookie;
 	int ifindex;
 
-	if (sscanf(key, "n%llu-i%d", &cookie, &ifindex) != 2 || cookie != pins->netns_cookie)
+	if (sscanf(key, "n%llu-i%d", &cookie, &ifindex) != 2 || ifindex <= 0)
 		return 0;
-	return ifindex;
+	pins_port_key(pins, ifindex, canonical);
+	return strcmp(key, canonical) == 0 ? ifindex : 0;
 }

@@ -69,48 +69,65 @@ static int get_multiprog(int ifindex, struct xdp_multiprog **ret)
 	return 0;
 }
 
-static bool uses_map(uint32_t program_id, uint32_t map_id)
+/* 1 if the program uses the map, 0 if not or if there is no such program (any more), or a
+ * negative errno: it cannot be told. Conclusions from "not" remove pins, so the three are
+ * kept apart everywhere. */
+static int uses_map(uint32_t program_id, uint32_t map_id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(program_id);
 	struct bpf_prog_info info = {};
 	__u32 ids[16], len = sizeof(info);
+	int r;
 
 	if (fd < 0)
-		return false;
+		return fd == -ENOENT ? 0 : fd;
 	info.nr_map_ids = ARRAY_SIZE(ids);
 	info.map_ids = (uintptr_t)ids;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		return false;
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return r;
 	for (__u32 i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
 		if (ids[i] == map_id)
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
-/* Our entry among the programs on the device, or NULL; multiprog owns it. */
-static struct xdp_program *find_entry(struct xdp_multiprog *multiprog, int slot_fd)
+/* Our entry among the programs on the device, which multiprog owns. 0, -ENOENT: it is not
+ * there, or another errno: it cannot be told. */
+static int find_entry(struct xdp_multiprog *multiprog, int slot_fd, struct xdp_program **ret)
 {
 	uint32_t slot_id = kernel_map_id(slot_fd);
 	struct xdp_program *program = NULL;
+	int r;
 
-	if (!multiprog || !slot_id)
-		return NULL;
+	if (!multiprog)
+		return -ENOENT;
+	if (!slot_id)
+		return -EIO;
 	if (xdp_multiprog__is_legacy(multiprog)) {
 		program = xdp_multiprog__main_prog(multiprog);
-		return program && uses_map(xdp_program__id(program), slot_id) ? program : NULL;
+		r = program ? uses_map(xdp_program__id(program), slot_id) : 0;
+		if (r > 0)
+			*ret = program;
+		return r > 0 ? 0 : r < 0 ? r : -ENOENT;
 	}
-	while ((program = xdp_multiprog__next_prog(program, multiprog)))
-		if (uses_map(xdp_program__id(program), slot_id))
-			return program;
-	return NULL;
+	while ((program = xdp_multiprog__next_prog(program, multiprog))) {
+		r = uses_map(xdp_program__id(program), slot_id);
+		if (r > 0)
+			*ret = program;
+		if (r)
+			return r > 0 ? 0 : r;
+	}
+	return -ENOENT;
 }
 
 /* --- frags ------------------------------------------------------------------------------- */
 
 /* A PROG_ARRAY takes only programs with the frags flag of those that use it, and which one the
  * attached entry has depends on libxdp's way to attach. So ask: a program that only names the
- * array is refused like one that would be put in it, and no packet sees it. */
-static bool slot_takes_frags(int slot_fd)
+ * array is refused like one that would be put in it, and no packet sees it. 1, 0, or a
+ * negative errno. */
+static int slot_takes_frags(int slot_fd)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_XDP_HAS_FRAGS);
 	const struct bpf_insn program[] = {
@@ -125,21 +142,53 @@ static bool slot_takes_frags(int slot_fd)
 	_cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "xdpgate_ask", "GPL", program,
 					       ARRAY_SIZE(program), &options);
 
-	return fd >= 0;
+	return fd >= 0 ? 1 : fd == -EINVAL ? 0 : fd;
 }
 
 /* --- adopting ---------------------------------------------------------------------------- */
 
+/* The device's own idea of what is attached: our entry, or the dispatcher it is in. */
+static int attached_id(const struct port *port, uint32_t *ret)
+{
+	return bpf_xdp_query_id(port->ifindex,
+				port->mode == ATTACH_GENERIC ? XDP_FLAGS_SKB_MODE
+							     : XDP_FLAGS_DRV_MODE,
+				ret);
+}
+
 static int note_attachment(struct port *port, struct xdp_multiprog *multiprog)
 {
-	enum xdp_attach_mode mode = xdp_multiprog__attach_mode(multiprog);
+	struct xdp_program *entry;
+	int r;
 
-	if (!find_entry(multiprog, port->slot_fd))
-		return -ENOENT;
-	port->mode = mode == XDP_MODE_SKB ? ATTACH_GENERIC : ATTACH_NATIVE;
+	r = find_entry(multiprog, port->slot_fd, &entry);
+	if (r < 0)
+		return r;
+	r = slot_takes_frags(port->slot_fd);
+	if (r < 0)
+		return r;
+	port->frags = r;
+	port->mode = xdp_multiprog__attach_mode(multiprog) == XDP_MODE_SKB ? ATTACH_GENERIC
+									   : ATTACH_NATIVE;
 	port->dispatcher = !xdp_multiprog__is_legacy(multiprog);
-	port->frags = slot_takes_frags(port->slot_fd);
-	return 0;
+	return attached_id(port, &port->attached_id);
+}
+
+int port_is_attached(struct port *port)
+{
+	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
+	uint32_t id = 0;
+	int r;
+
+	r = attached_id(port, &id);
+	if (r >= 0 && id && id == port->attached_id)
+		return 1;
+	/* Under the dispatcher, another program that comes or goes changes the id. */
+	if (r >= 0)
+		r = get_multiprog(port->ifindex, &multiprog);
+	if (r >= 0)
+		r = note_attachment(port, multiprog);
+	return r == -ENOENT || r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
 int port_adopt(const struct pins *pins, const char *key, struct port **ret, struct diags *diags)
@@ -155,21 +204,24 @@ int port_adopt(const struct pins *pins, const char *key, struct port **ret, stru
 	port = port_new(ifindex, key);
 	if (!port)
 		return -ENOMEM;
-	port->slot_fd = pins_get(pins, "ports/%s/slot", key);
-	if (port->slot_fd < 0)
-		return port->slot_fd;
-	port->fall_through_fd = pins_get(pins, "ports/%s/fall_through", key);
-	if (port->fall_through_fd < 0)
-		return port->fall_through_fd;
 	kernel_forget();
+	r = port->slot_fd = pins_get(pins, "ports/%s/slot", key);
+	if (r >= 0)
+		r = port->fall_through_fd = pins_get(pins, "ports/%s/fall_through", key);
+	if (r == -ENOENT)
+		return r;
+	if (r < 0)
+		return kernel_error(diags, r, "cannot open what is pinned in %s/ports/%s",
+				    pins->path, key);
 	r = get_multiprog(ifindex, &multiprog);
 	if (r < 0)
 		return kernel_error(diags, r, "cannot tell what XDP program is on %s", name);
-	if (!multiprog)
-		return -ENOENT;
 	r = note_attachment(port, multiprog);
-	if (r < 0)
+	if (r == -ENOENT)
 		return r;
+	if (r < 0)
+		return kernel_error(diags, r, "cannot tell whether xdpgate is attached to %s",
+				    name);
 	*ret = TAKE_PTR(port);
 	return 0;
 }
@@ -179,13 +231,16 @@ bool port_is_orphan(const struct pins *pins, const char *key)
 	_cleanup_close_ int slot_fd = pins_get(pins, "ports/%s/slot", key);
 	uint32_t slot_id = slot_fd >= 0 ? kernel_map_id(slot_fd) : 0;
 	__u32 program_id = 0;
+	int r;
 
 	if (slot_fd < 0)
 		return slot_fd == -ENOENT;
-	while (slot_id && bpf_prog_get_next_id(program_id, &program_id) == 0)
-		if (uses_map(program_id, slot_id))
+	if (!slot_id)
+		return false;
+	while ((r = bpf_prog_get_next_id(program_id, &program_id)) == 0)
+		if (uses_map(program_id, slot_id)) /* or might */
 			return false;
-	return slot_id != 0;
+	return r == -ENOENT; /* that was the last */
 }
 
 /* --- attaching --------------------------------------------------------------------------- */
@@ -282,6 +337,7 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
 	_cleanup_(port_freep) struct port *port = NULL;
 	char key[PORT_KEY_LEN], name[IFNAMSIZ];
+	bool attached = false;
 	int r;
 
 	if (!if_indextoname(ifindex, name))
@@ -300,14 +356,19 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 			attach_error(diags, r, name, mode);
 	}
 	if (r >= 0) {
+		attached = true;
 		r = get_multiprog(ifindex, &multiprog);
 		if (r >= 0)
-			r = multiprog ? note_attachment(port, multiprog) : -ENOENT;
+			r = note_attachment(port, multiprog);
 		if (r < 0)
 			kernel_error(diags, r, "attached to %s, but cannot find it there", name);
 	}
 	if (r < 0) {
-		pins_remove(pins, "ports/%s", key);
+		/* What stays attached stays pinned, so that it can be adopted or detached. */
+		if (attached)
+			port_detach(pins, port, diags);
+		else
+			pins_remove(pins, "ports/%s", key);
 		return r;
 	}
 	*ret = TAKE_PTR(port);
@@ -317,7 +378,7 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 int port_detach(const struct pins *pins, struct port *port, struct diags *diags)
 {
 	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
-	struct xdp_program *entry;
+	struct xdp_program *entry = NULL;
 	char name[IFNAMSIZ];
 	int r;
 
@@ -325,13 +386,14 @@ int port_detach(const struct pins *pins, struct port *port, struct diags *diags)
 	if (if_indextoname(port->ifindex, name)) {
 		kernel_forget();
 		r = get_multiprog(port->ifindex, &multiprog);
-		entry = find_entry(multiprog, port->slot_fd);
-		if (r >= 0 && entry && xdp_multiprog__is_legacy(multiprog))
+		if (r >= 0)
+			r = find_entry(multiprog, port->slot_fd, &entry);
+		if (r >= 0 && xdp_multiprog__is_legacy(multiprog))
 			r = xdp_multiprog__detach(multiprog);
-		else if (r >= 0 && entry)
+		else if (r >= 0)
 			r = xdp_program__detach(entry, port->ifindex,
 						xdp_multiprog__attach_mode(multiprog), 0);
-		if (r < 0)
+		if (r < 0 && r != -ENOENT)
 			return kernel_error(diags, r, "cannot detach from %s", name);
 	}
 	r = pins_remove(pins, "ports/%s", port->key);
@@ -349,10 +411,20 @@ uint32_t port_slot_get(const struct port *port)
 	return bpf_map_lookup_elem(port->slot_fd, &zero, &id) < 0 ? 0 : id;
 }
 
+int port_slot_program(const struct port *port)
+{
+	uint32_t zero = 0, id = 0;
+	int r = bpf_map_lookup_elem(port->slot_fd, &zero, &id);
+
+	return r < 0 ? r : bpf_prog_get_fd_by_id(id);
+}
+
 int port_slot_set(const struct port *port, int program_fd)
 {
 	uint32_t zero = 0;
 
+	if (program_fd < 0)
+		return bpf_map_delete_elem(port->slot_fd, &zero);
 	return bpf_map_update_elem(port->slot_fd, &zero, &program_fd, BPF_ANY);
 }
 

@@ -25,6 +25,7 @@ struct port {
 	enum attach_mode mode; /* as attached */
 	bool dispatcher;       /* through libxdp's dispatcher, beside other programs */
 	bool frags;            /* what the slot takes: multi-buffer programs or not */
+	uint32_t attached_id;  /* of the program on the device: the entry's or the dispatcher's */
 };
 
 /*
@@ -32,6 +33,10 @@ struct port {
  * 0, -ENOENT if it is not (stale pins), or another errno with the reason in diags.
  */
 int port_adopt(const struct pins *pins, const char *key, struct port **ret, struct diags *diags);
+
+/* Our entry is still on the device: 1; 0: it is not (another device has the number now, or
+ * somebody took it off); negative errno: cannot tell. */
+int port_is_attached(struct port *port);
 
 /*
  * port_attach() - attach the entry to a device, natively or generically as asked, never
@@ -51,7 +56,9 @@ struct port *port_free(struct port *port); /* the daemon's side only; NULL is fi
 
 /* Id of the program in the slot; 0: empty. */
 uint32_t port_slot_get(const struct port *port);
-/* One update: the next packet is judged by the new program. */
+/* fd of that program, the caller's; -ENOENT: empty. */
+int port_slot_program(const struct port *port);
+/* One update: the next packet is judged by the new program. A negative fd empties the slot. */
 int port_slot_set(const struct port *port, int program_fd);
 /* What an empty slot means. */
 int port_set_fall_through(const struct port *port, bool fail_closed);

@@ -123,7 +123,7 @@ int gate_set_off(struct gate *gate, const char *interface, bool off, struct diag
 	fake_gate_note(gate, "%s %s", off ? "off" : "on", interface ? interface : "-");
 	if (interface && strcmp(interface, "transit-a") != 0 && strcmp(interface, "lan") != 0) {
 		diag_error(diags, NULL, "no interface '%s'", interface);
-		return -ENODEV;
+		return -ENOENT;
 	}
 	gate->off = off;
 	return maybe_fail(gate, "switch", diags);
@@ -150,18 +150,28 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		return -EIO;
 	interfaces = calloc(2, sizeof(*interfaces));
 	interfaces[0] = (struct gate_interface_status){
-		.name = "transit-a", .port = "bond0", .policy = "internet", .required = true,
-		.state = gate->off ? INTERFACE_OFF : INTERFACE_FILTERING, .ifindex = 7,
-		.dispatcher = true, .frags = true, .program_id = 42, .jited_bytes = 3210,
+		.name = "transit-a",
+		.port = "bond0",
+		.policy = "internet",
+		.required = true,
+		.state = gate->off ? INTERFACE_OFF : INTERFACE_FILTERING,
+		.ifindex = 7,
+		.dispatcher = true,
+		.frags = true,
+		.program_id = 42,
+		.jited_bytes = 3210,
 	};
 	interfaces[1] = (struct gate_interface_status){
-		.name = "lan", .port = "enp2s0", .policy = "customer", .mode = ATTACH_GENERIC,
+		.name = "lan",
+		.port = "enp2s0",
+		.policy = "customer",
+		.mode = ATTACH_GENERIC,
 		.state = INTERFACE_FAILED,
 		.error = strdup("cannot attach to enp2s0: \033[31mNot red\033[0m\xff"),
 	};
 	*ret = (struct gate_status){
-		.config_path = strdup(has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml" :
-							  "/etc/xdpgate/xdpgate.yaml"),
+		.config_path = strdup(has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml"
+							: "/etc/xdpgate/xdpgate.yaml"),
 		.generation = gate->generation,
 		.ready = true,
 		.loaded_usec = 1700000000000000,
@@ -169,9 +179,10 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.n_reloads = gate->n_reloads,
 		.n_failed_reloads = gate->n_failed,
 		.last_reload_failed = gate->last_failed,
-		.last_reload_error = gate->last_failed ?
-			strdup("edge.yaml:12:29: error: unknown field 'dprot'\n   12 | dprot\n      | ^~~~~\n") :
-			NULL,
+		.last_reload_error =
+			gate->last_failed
+				? strdup("edge.yaml:12:29: error: unknown field 'dprot'\n   12 | dprot\n      | ^~~~~\n")
+				: NULL,
 		.n_rules = 3,
 		.n_sets = 2,
 		.n_prefixes = 243000,

@@ -19,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build")).resolve()
 FAKE_SERVER = os.environ.get("XDPGATE_FAKE_SERVER", BUILD / "tests/control/fake-server")
 XDPGATE = os.environ.get("XDPGATE_CTL", BUILD / "daemon/ctl/xdpgate")
+# Memory and time may be so much more under a sanitizer.
+FACTOR = 5 if os.path.exists(FAKE_SERVER) and \
+    b"__asan_init" in pathlib.Path(FAKE_SERVER).read_bytes() else 1
 GATE = "org.xdpgate.gate."
 SERVICE = "org.varlink.service."
 GROUP_ID = 64123  # of the group xdpgate in /etc/group as some servers see it

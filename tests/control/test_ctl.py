@@ -264,7 +264,7 @@ class Outcomes(Ctl):
         answer = json.loads(self.good("--json", "off"))
         self.assertEqual(answer, {"done": "Off", "interface": None, "way": "daemon",
                                   "diagnostics": []})
-        self.bad(1, "no interface 'eth9' in the policy", "off", "eth9")
+        self.bad(1, "error: no interface 'eth9'\n", "off", "eth9")
         self.scenario("fail-switch")
         self.bad(1, "dprot", "on", "lan")
 

@@ -4,17 +4,13 @@
 each other."""
 
 import json
-import pathlib
 import random
 import socket
 import threading
 import time
 import unittest
 
-from harness import FAKE_SERVER, GATE, SERVICE, Client, Server, main, wait_for
-
-# Memory and time may be so much more under a sanitizer.
-FACTOR = 10 if b"__asan_init" in pathlib.Path(FAKE_SERVER).read_bytes() else 1
+from harness import FACTOR, GATE, SERVICE, Client, Server, main, wait_for
 
 
 class Limits(unittest.TestCase):
@@ -31,8 +27,13 @@ class Limits(unittest.TestCase):
         return client
 
     def assert_alive(self):
-        with self.server.client(timeout=8 * FACTOR) as client:
+        with self.server.client(timeout=15 * FACTOR) as client:
             self.assertIn("product", client.call(SERVICE + "GetInfo")["parameters"])
+
+    def is_idle(self):
+        before = self.server.cpu_seconds()
+        time.sleep(0.3)
+        return self.server.cpu_seconds() - before < 0.03
 
     def test_clients(self):
         """64 clients are served; the next is told so; one that leaves makes a place"""
@@ -105,13 +106,11 @@ class Limits(unittest.TestCase):
                     client.socket.send((stream if i % 2 else call) * 20)
             except BlockingIOError:
                 pass
+        self.assert_alive()  # behind one answer to each of the others
+        wait_for(self.is_idle, "nothing more is done for who does not read", 8 * FACTOR)
         start = time.monotonic()
         self.assert_alive()
-        self.assertLess(time.monotonic() - start, 3 * FACTOR)
-        time.sleep(3)
-        start = time.monotonic()
-        self.assert_alive()
-        self.assertLess(time.monotonic() - start, 0.5 * FACTOR)
+        self.assertLess(time.monotonic() - start, 1)
         # one answer each, of 2 MB or so
         self.assertLess(self.server.rss_bytes() - before, (160 << 20) * FACTOR)
 
@@ -146,7 +145,7 @@ class Limits(unittest.TestCase):
             for _ in range(50):
                 start = time.monotonic()
                 self.assert_alive()
-                self.assertLess(time.monotonic() - start, 0.5)
+                self.assertLess(time.monotonic() - start, 1)
         finally:
             done.set()
             thread.join()

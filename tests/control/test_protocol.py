@@ -366,7 +366,10 @@ class Methods(Protocol):
             "observed Off - of uid 0: begins 0 0", "off -", "observed Off - of uid 0: done 0 0",
             "observed On - of uid 0: begins 0 0", "on -", "observed On - of uid 0: done 0 0"])
         self.refused(client.call(GATE + "Off", {"interface": "eth9"}),
-                     GATE + "NoSuchInterface", interface="eth9")
+                     GATE + "NoSuchInterface", interface="eth9",
+                     text="error: no interface 'eth9'\n", diagnostics=[
+                         {"severity": "error", "file": None, "line": 0, "column": 0, "width": 0,
+                          "message": "no interface 'eth9'", "source": None}])
         self.check_failure("Off", "switch", "SwitchFailed")
         self.check_failure("On", "switch", "SwitchFailed", {"interface": "lan"})
 
@@ -382,8 +385,12 @@ class Methods(Protocol):
         before = old.call(GATE + "Status")["parameters"]["reloads"]
         for i in range(100):
             client = self.server.client() if i % 2 else old
+            # stopped, so that it finds both at once when it goes on
+            self.server.process.send_signal(signal.SIGSTOP)
             self.server.process.send_signal(signal.SIGHUP)
-            reloads = client.call(GATE + "Status")["parameters"]["reloads"]
+            client.send(GATE + "Status")
+            self.server.process.send_signal(signal.SIGCONT)
+            reloads = client.receive()["parameters"]["reloads"]
             self.assertEqual(reloads, before + i + 1)
             if client is not old:
                 client.close()

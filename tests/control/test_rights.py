@@ -4,6 +4,7 @@
 
 import json
 import os
+import threading
 import time
 import unittest
 
@@ -77,6 +78,45 @@ class Rights(unittest.TestCase):
         reply, seconds = as_user(stay)
         self.assertIsNone(reply)
         self.assertTrue(9 < seconds < 13)
+
+    def test_unread_answers(self):
+        """answers that members do not read are bounded together; who waits for that is served
+        as soon as there is room; root does not wait"""
+        self.server.scenario("big")
+        told, tell = os.pipe()
+        go_on, end = os.pipe()
+
+        def starve():
+            stuck = [Client(self.server.path) for _ in range(15)]
+            for client in stuck:
+                client.send(GATE + "Stats")
+            late = Client(self.server.path, timeout=2)
+            late.send(GATE + "Status")
+            try:
+                late.receive()
+                return "not starved"
+            except TimeoutError:
+                pass
+            finally:
+                os.write(tell, b"x")
+            os.read(go_on, 1)
+            while len(stuck) > 1:
+                stuck.pop().close()
+            return "error" if "error" in late.receive() else "served"
+
+        result = []
+        thread = threading.Thread(target=lambda: result.append(as_user(starve, gid=GROUP_ID)))
+        thread.start()
+        try:
+            os.read(told, 1)
+            with self.server.client() as client:
+                self.assertIn("parameters", client.call(GATE + "Status"))
+        finally:
+            os.write(end, b"x")
+            thread.join()
+            for fd in told, tell, go_on, end:
+                os.close(fd)
+        self.assertEqual(result, ["served"])
 
     def test_places(self):
         """16 places for a user, 48 for all that are not root; root still finds one"""

@@ -26,7 +26,16 @@ XDPGATE = BUILD / "daemon" / "ctl" / "xdpgate"
 TRAFFIC = BUILD / "tests" / "traffic" / "xg-traffic"
 DATA = pathlib.Path(os.environ.get("XDPGATE_DATA", ROOT.parent / "shared" / "data"))
 BPFFS = pathlib.Path("/sys/fs/bpf")
-PREFIX = "xgt"  # of everything we make: xgt-PID-NAME
+
+# All that we make is called xgt-PIDNS-PID-…: of which process it is, and in which PID namespace
+# that number holds, so that what a dead one left behind can be told from a living one's.
+PID_NAMESPACE = os.stat("/proc/self/ns/pid").st_ino
+
+
+def name_of(pid):
+    """How the names of everything that a process makes begin."""
+    return f"xgt-{PID_NAMESPACE}-{pid}-"
+
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -64,7 +73,7 @@ def wait_for(condition, what, timeout=10, pause=0.02):
 def missing_requirement():
     """Why nothing can be tested here, or None."""
     if os.geteuid() != 0:
-        return "needs root (network namespaces, BPF)"
+        return "needs root (for network namespaces and BPF): try again with sudo"
     for tool in ("ip", "nsenter", "ethtool", "bpftool"):
         if not shutil.which(tool):
             return f"{tool} is not installed"
@@ -72,8 +81,8 @@ def missing_requirement():
         return f"{BUILD} holds no built xdpgate"
     try:
         mount_bpffs()
-        run(["ip", "netns", "add", f"{PREFIX}-{os.getpid()}-try"])
-        run(["ip", "netns", "del", f"{PREFIX}-{os.getpid()}-try"])
+        run(["ip", "netns", "add", name_of(os.getpid()) + "try"])
+        run(["ip", "netns", "del", name_of(os.getpid()) + "try"])
     except LabError as error:
         return f"no network namespaces or bpffs here: {error}"
     return None
@@ -106,7 +115,7 @@ def remove_tree_of_pins(path):
 
 def remove_leftovers():
     """Remove what labs of processes that are no more have left behind."""
-    pattern = re.compile(rf"{PREFIX}-(\d+)-")
+    pattern = re.compile(name_of(r"(\d+)"))
 
     def is_leftover(name):
         match = pattern.match(name)
@@ -274,7 +283,7 @@ class Lab(contextlib.ExitStack):
     def __init__(self):
         super().__init__()
         Lab.serial += 1
-        self.id = f"{PREFIX}-{os.getpid()}-{Lab.serial}"
+        self.id = name_of(os.getpid()) + str(Lab.serial)
         self.namespaces = {}
 
     def __enter__(self):

@@ -27,7 +27,7 @@ class Result(unittest.TestResult):
 
     def _line(self, ok, test, note=""):
         self.n += 1
-        what = test.shortDescription() or test.id().split(".", 1)[-1]
+        what = test.shortDescription() or test.id().split(".")[-1].rstrip(")")
         print(f"{'ok' if ok else 'not ok'} {self.n} - {what}{note}", flush=True)
 
     def _explain(self, error):
@@ -48,7 +48,7 @@ class Result(unittest.TestResult):
         self._line(True, test)
 
     def addSkip(self, test, reason):
-        self._line(True, test, f" # SKIP {reason}")
+        self._line(True, test, " # SKIP " + " ".join(reason.split()))
 
     def addFailure(self, test, err):
         self._line(False, test)
@@ -77,7 +77,7 @@ def main():
         signal.signal(number, on_signal)
     reason = netlab.missing_requirement()
     if reason:
-        print(f"1..0 # SKIP {reason}")
+        print("1..0 # SKIP", " ".join(reason.split()))
         return
     loader = unittest.defaultTestLoader
     module = sys.modules["__main__"]

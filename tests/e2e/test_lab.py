@@ -28,7 +28,7 @@ class MakeRun(unittest.TestCase):
                                 stderr=subprocess.STDOUT, preexec_fn=netlab.die_with_parent)
 
     def assert_nothing_left(self, pid):
-        mine = f"{netlab.PREFIX}-{pid}-"
+        mine = netlab.name_of(pid)
         for folder in ("/run/netns", netlab.BPFFS, tempfile.gettempdir()):
             self.assertEqual([n for n in os.listdir(folder) if n.startswith(mine)], [])
         processes = netlab.run(["pgrep", "-f", mine], check=False).stdout

@@ -41,7 +41,7 @@ def missing_requirement():
     folder = cgroup2()
     if not folder:
         return "cgroup2 is not mounted"
-    probe = folder / f"{netlab.PREFIX}-{os.getpid()}-try"
+    probe = folder / (netlab.name_of(os.getpid()) + "try")
     try:
         probe.mkdir()
         probe.rmdir()
@@ -67,7 +67,7 @@ def debian_root():
         fresh = CACHE / f"{key}.new"
         sources = [p for p in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
                    if os.path.exists(p) and os.path.getsize(p)][:1]
-        run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+        run(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
              SUITE, fresh, *sources], timeout=ROOT_SECONDS)
         fresh.rename(root)
     return root

@@ -43,7 +43,9 @@ class Unit(unittest.TestCase):
         try:
             container.debian_root()
         except LabError as error:
-            raise unittest.SkipTest(f"no Debian root can be made: {error}") from error
+            lines = str(error).splitlines()
+            why = next((line for line in lines if line.startswith("E: ")), lines[0])
+            raise unittest.SkipTest(f"no Debian root can be made: {why}") from error
         cls.box = container.Container(cls.lab)
         cls.sender = cls.lab.namespace("sender")
         cls.lab.veth(cls.sender, "up0", cls.box, "xg0")

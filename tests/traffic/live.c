@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,16 +82,25 @@ int live_load(struct live *live)
 	return 0;
 }
 
-int live_send(struct live *live, uint32_t n)
+int live_send(struct live *live, uint32_t n, uint64_t *nsec)
 {
 	/* Only its length matters: each run makes the frame its own. */
 	static uint8_t blank[LIVE_FRAME_BYTES];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = blank, .data_size_in = sizeof(blank),
 		    .repeat = (int)n, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 		    .batch_size = LIVE_BATCH);
-	int r = bpf_prog_test_run_opts(bpf_program__fd(live->bpf->progs.live_send), &options);
+	sigset_t all, old;
+	int r;
 
-	return r < 0 ? fail(-r, "BPF_PROG_TEST_RUN on live frames") : 0;
+	/* A signal would end it early, and nobody could tell how many frames were sent. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	r = bpf_prog_test_run_opts(bpf_program__fd(live->bpf->progs.live_send), &options);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (r < 0)
+		return fail(-r, "BPF_PROG_TEST_RUN on live frames");
+	*nsec += (uint64_t)options.duration * n;
+	return 0;
 }
 
 struct live *live_close(struct live *live)

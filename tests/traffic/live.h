@@ -8,8 +8,8 @@
 
 #include <linux/types.h>
 
-#define LIVE_FRAME_BYTES 1532
-#define LIVE_MAX_FRAMES 16384
+#define LIVE_FRAME_BYTES 124
+#define LIVE_MAX_FRAMES 131072
 #define LIVE_BATCH 64
 
 struct live_frame {
@@ -29,7 +29,8 @@ int live_open(const char *ifname, struct live **ret);
 int live_add(struct live *live, const uint8_t *frame, size_t len);
 /* The round is complete. */
 int live_load(struct live *live);
-/* Send the next n frames of the round, which begins anew at its end. */
-int live_send(struct live *live, uint32_t n);
+/* Send the next n frames of the round, which begins anew at its end; adds the time that took,
+ * without that of setting it up (some 30 ms). No signal interrupts it. */
+int live_send(struct live *live, uint32_t n, uint64_t *nsec);
 struct live *live_close(struct live *live); /* NULL is fine; returns NULL */
 #endif

@@ -20,7 +20,7 @@ static const char usage[] =
 	"  --rate N        frames a second, all streams together (default: as fast as it goes)\n"
 	"  --loop          go on until SIGINT, SIGTERM or --duration\n"
 	"  --live          from inside the kernel: ten times as fast, but a slow receiver loses\n"
-	"                  frames; at most 16384 frames a round\n"
+	"                  frames; at most 131072 frames a round, of 124 bytes\n"
 	"  --duration N    seconds, at most\n"
 	"  --seed N        of the random draws (default 1)\n"
 	"  --pcap FILE     send the frames of a capture file instead of streams\n"

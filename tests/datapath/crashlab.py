@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the crash tests stand on: two interfaces under traffic, two policies that both drop
+most of it, and strace, which kills the daemon at its N-th system call of a kind, or makes that
+call fail. So every step of a swap can be its last, with no hook in the daemon's code."""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+import netlab  # pylint: disable=wrong-import-position
+from edge import Edge  # pylint: disable=wrong-import-position
+
+EVERYTHING = bool(os.environ.get("CRASH_ALL"))
+SECONDS = float(os.environ.get("CRASH_SECONDS", "12"))  # of each test that samples
+
+HEAD = """
+interfaces:
+  transit: {port: xg0, policy: edge}
+  lan: {port: xg1, policy: edge}
+policies:
+  edge:
+    default: pass
+    rules:
+      - {name: good, match: {src: 203.0.113.0/24}, do: pass}
+"""
+# Both drop all that is bad, each by a rule of its own, and pass all that is good; and both
+# take the same system calls to load.
+POLICY_A = HEAD + """
+      - {name: by-a, match: {src: [198.18.0.0/15, 2001:db8:a::/48]}, do: drop}
+      - {name: by-b, match: {src: 192.0.2.99}, do: drop}
+"""
+POLICY_B = HEAD + """
+      - {name: by-a, match: {src: [192.0.2.98, 2001:db8:c::/48]}, do: pass}
+      - {name: by-b, match: {proto: udp}, do: drop}
+"""
+STREAMS = ["name=bad,count=5,src=198.18.0.0/15,size=60-200",
+           "name=bad,count=2,src=2001:db8:a::/48,dst=2001:db8:b::1",
+           "name=good,count=1,src=203.0.113.0/24,size=60-200"]
+RATE = 5000  # frames a second on each interface: enough to hit every moment, not to hog a CPU
+WIRES = {"transit": ("up0", "xg0"), "lan": ("up1", "xg1")}
+
+
+class CrashLab(Edge):
+    """Two wires with steady traffic, judged to the packet at the end."""
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.veth(self.sender, "up1", self.router, "xg1")
+        except BaseException:
+            self.close()
+            raise
+        self.running = {}
+        return self
+
+    def start_traffic(self):
+        for name, (near, far) in WIRES.items():
+            receiver = self.receiver(self.router, far)
+            traffic = self.traffic(self.sender, near, *STREAMS,
+                                   options=["--loop", "--rate", RATE])
+            self.running[name] = (traffic, receiver)
+
+    def judge_traffic(self, test, gate):
+        """All that was bad was dropped by a rule of A or B, all that was good arrived."""
+        for name, (traffic, receiver) in self.running.items():
+            sent, stats = traffic.stop(), gate.stats()
+            test.assertGreater(sent.packets, 0)
+            bad, good = sent.streams["bad"], sent.streams["good"]
+            by_a, by_b = stats.rule("by-a", name), stats.rule("by-b", name)
+            test.assertEqual((by_a[0] + by_b[0], by_a[1] + by_b[1]), bad, name)
+            test.assertEqual(stats.rule("good", name), good, name)
+            test.assertEqual(stats.verdict(name, "drop"), bad, name)
+            test.assertEqual(stats.reasons(name), {}, name)
+            test.assertEqual(receiver.count(), good[0], f"packets behind {name}")
+        self.running = {}
+
+
+def pins_of(gate):
+    """Every pin, as a path below the pin directory."""
+    return sorted(os.path.relpath(os.path.join(folder, name), gate.pins)
+                  for folder, _, files in os.walk(gate.pins) for name in files)
+
+
+def assert_tidy(test, gate, n_ports=2):
+    """One generation, complete, and nothing else that a crash could have left."""
+    ports = sorted(p.name for p in (gate.pins / "ports").iterdir())
+    test.assertEqual(len(ports), n_ports, ports)
+    generation = gate.stats().generation
+    wanted = ["counters/base-0", "counters/page-0", "counters/pages", "counters/registry",
+              f"generations/{generation}/manifest"]
+    for port in ports:
+        wanted += [f"generations/{generation}/{port}", f"ports/{port}/fall_through",
+                   f"ports/{port}/slot"]
+    test.assertEqual(pins_of(gate), sorted(wanted))
+    folders = [p.name for p in (gate.pins / "generations").iterdir()]
+    test.assertEqual(folders, [str(generation)])
+    for interface in gate.status()["interfaces"]:
+        test.assertEqual(interface["state"], "filtering", interface)
+
+
+def objects_of(gate):
+    """The daemon's BPF objects and other descriptors: {"map": ids, "prog": ids, "fds": n}."""
+    found = {"map": [], "prog": [], "fds": 0}
+    base = pathlib.Path(f"/proc/{gate.process.pid}/fdinfo")
+    for path in base.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            text = path.read_text(encoding="ascii")
+            found["fds"] += 1
+            for kind in ("map", "prog"):
+                match = re.search(rf"^{kind}_id:\t(\d+)$", text, re.M)
+                if match:
+                    found[kind].append(int(match.group(1)))
+    return found
+
+
+def assert_nothing_left(test, gate, maps):
+    """After a detach: no program on the wires, no pin, none of these maps."""
+    for _, port in WIRES.values():
+        if gate.namespace.link(port):
+            test.assertIsNone(netlab.attached_program(gate.namespace, port))
+    test.assertFalse(gate.pins.exists(), "pins are left")
+    # The kernel frees a little later.
+    netlab.wait_for(lambda: not netlab.bpf_objects("map") & set(maps), "its maps are gone")
+
+
+# --- system calls ---------------------------------------------------------------------------
+
+KINDS = ("bpf", "unlinkat", "mkdir")  # those that change what a crash leaves behind
+
+
+class Strace:
+    """strace on a daemon that runs; what it recorded is in .calls() after stop()."""
+
+    def __init__(self, lab, gate, inject=None):
+        self.path = lab.folder / "strace"
+        argv = ["strace", "-p", str(gate.process.pid), "-o", str(self.path),
+                "-e", "trace=" + ",".join(KINDS), *(["-e", inject] if inject else [])]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, text=True,
+                                        stderr=subprocess.PIPE,
+                                        preexec_fn=netlab.die_with_parent)
+        lab.callback(netlab.end, self.process)
+        line = self.process.stderr.readline()
+        if "attached" not in line:
+            netlab.end(self.process)
+            raise netlab.LabError(f"strace: {line}")
+
+    def stop(self):
+        """Let go of the daemon, if it lives; returns the calls."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.communicate(timeout=20)
+        return calls_of(self.path)
+
+
+@contextlib.contextmanager
+def started_under_strace(lab, inject):
+    """Daemons that are started meanwhile run under strace from their first instruction on;
+    it is the daemon that we are the parent of (-D)."""
+    path = lab.folder / "strace-start"
+    script = lab.write("xdpgated", "#!/bin/sh\n"
+                       f"exec strace -D -o {path} -e trace={','.join(KINDS)} "
+                       f"{'-e ' + inject if inject else ''} {netlab.XDPGATED} \"$@\"\n")
+    script.chmod(0o755)
+    real, netlab.XDPGATED = netlab.XDPGATED, script
+    try:
+        yield path
+    finally:
+        netlab.XDPGATED = real
+
+
+def calls_of(path):
+    """The system calls in strace's log, in order, as (kind, number of its kind, text)."""
+    numbers, calls = {}, []
+    for line in path.read_text(errors="replace").splitlines():
+        kind = line.split("(", 1)[0]
+        if kind in KINDS:
+            numbers[kind] = numbers.get(kind, 0) + 1
+            calls.append((kind, numbers[kind], line))
+    return calls
+
+
+def spread(n):
+    """0 .. n-1 in such an order that any beginning of it is spread evenly over the whole."""
+    bits = max(n - 1, 1).bit_length()
+    order = (int(format(i, f"0{bits}b")[::-1], 2) for i in range(1 << bits))
+    return [i for i in order if i < n]
+
+
+def sample(calls, seconds=SECONDS):
+    """Yield calls for as long as there is time, spread evenly: first among those from the
+    first pin on, where a generation comes and goes, then among those before. All of them
+    with CRASH_ALL=1."""
+    first_pin = next((i for i, call in enumerate(calls) if "BPF_OBJ_PIN" in call[2]), 0)
+    late = [calls[first_pin + i] for i in spread(len(calls) - first_pin)]
+    early = [calls[i] for i in spread(first_pin)] if first_pin else []
+    mixed = []
+    while late or early:  # three late ones for an early one
+        mixed += late[:3] + early[:1]
+        late, early = late[3:], early[1:]
+    end = time.monotonic() + seconds
+    done = 0
+    for call in mixed:
+        if not EVERYTHING and done >= 8 and time.monotonic() > end:
+            break
+        done += 1
+        yield call
+    print(f"# {done} of {len(mixed)} system calls", flush=True)
