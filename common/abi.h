@@ -66,11 +66,12 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 #define MAX_VLAN_TAGS 2
 
 /* --- counters ----------------------------------------------------------------------------
- * A counter is a slot: page slot / COUNTERS_PER_PAGE of an ARRAY_OF_MAPS of PERCPU_ARRAYs.
+ * A counter is a slot: page slot / COUNTERS_PER_PAGE of an ARRAY_OF_MAPS. A page is a
+ * PERCPU_ARRAY of one element, all its slots, so one lookup serves every counter of a packet.
  * Each interface owns a block of INTERFACE_BLOCK slots, aligned to its size: verdicts first,
  * then reasons. Each (policy, rule, interface) owns one slot. Only programs write them.
  */
-#define COUNTERS_PER_PAGE 1024 /* 16 KiB a CPU; a per-CPU value set may be 32 KiB at most */
+#define COUNTERS_PER_PAGE 1024 /* 16 KiB a CPU; a per-CPU value may be 32 KiB at most */
 #define MAX_COUNTER_PAGES 128
 #define INTERFACE_BLOCK 64
 #define INTERFACE_BLOCK_REASONS 8 /* offset of the first reason in a block */
@@ -132,11 +133,16 @@ struct counter {
 #define SUMMARY_WORDS(row_words) \
 	((row_words) > 1 ? ((row_words) + ROW_WORD_BITS - 1) / ROW_WORD_BITS : 0)
 
-/* What the rule at one bit position does once it matched. */
+struct counter_page {
+	struct counter slots[COUNTERS_PER_PAGE];
+};
+
+/* What a rule does once it matched, on one interface. */
 struct rule_action {
+	__u32 slot;     /* where it counts */
+	__u16 redirect; /* key of the device map; used with VERDICT_REDIRECT */
 	__u8 verdict;   /* enum verdict, or VERDICT_NONE: the rule counts and matching goes on */
 	__u8 pad;
-	__u16 redirect; /* key of the device map; used with VERDICT_REDIRECT */
 };
 
 /* Bits of ruleset_config.uses_address: a rule of the policy looks at the address; its prefixes
@@ -152,13 +158,12 @@ struct ruleset_config {
 	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
 	__u32 generation;
 	__u32 interface_block; /* first counter slot of the interface's block */
-	__u32 interface_slots; /* index of the interface's first element in the slots table */
+	__u32 interface_actions; /* index of its first rule's element in the actions table */
 	__u32 first_word;      /* the policy's rules are the words first_word .. */
 	__u32 n_words;         /* .. first_word + n_words - 1 of each row; 0: no rules */
 	__u32 row_words;       /* words of rule bits in a row, of all policies */
 	__u32 n_row_words;     /* words in the rows table: rows * (summary + row_words) */
-	__u32 n_actions;       /* elements in the actions table, row_words * ROW_WORD_BITS */
-	__u32 n_slots;         /* elements in the slots table */
+	__u32 n_actions;       /* elements in the actions table: rules of all interfaces */
 	__u32 n_scalars;       /* elements in the scalars table */
 	__u32 interface_row;   /* row of the rules that apply to this interface */
 	__u32 uses_scalars;    /* bit enum scalar_field: some rule of the policy looks at it */
@@ -175,12 +180,13 @@ struct ruleset_config {
 	__u8 fate_non_ip;      /* enum verdict */
 	__u8 default_verdict;  /* enum verdict, of the policy */
 	__u8 probe;            /* write struct trace for each packet */
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
-_Static_assert(sizeof(struct rule_action) == 4, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 16 + 23 * 4 + 11 * 4 + 8, "ABI");
+_Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
+_Static_assert(sizeof(struct rule_action) == 8, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 16 + 22 * 4 + 11 * 4 + 12, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

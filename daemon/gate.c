@@ -423,6 +423,7 @@ int gate_get_stats(struct gate *gate, struct stats *ret)
 	stats.rules = calloc(n_rows + 1, sizeof(*stats.rules));
 	if (!stats.interfaces || !stats.rules)
 		return -ENOMEM;
+	datapath_snapshot_counters(gate->datapath);
 	if (manifest) {
 		stats.generation = manifest->generation;
 		stats.n_interfaces = manifest->n_interfaces;

@@ -12,7 +12,6 @@
 #include "packet.h"
 
 TABLE_MAP(actions, sizeof(struct rule_action));
-TABLE_MAP(slots, sizeof(__u32)); /* counter slot by interface and rule */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
@@ -48,27 +47,26 @@ static __always_inline void trace_match(__u32 bit)
 		trace->matched[bit / 64] |= 1ULL << bit % 64;
 }
 
-/* The rule (counted from the policy's first) matched: count it, and decide if it does. Judged
- * once by the verifier, like parse_ipv6_chain(). */
-__noinline int act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes)
+/* The rule (counted from the policy's first) matched: count it, and decide if it does. True if
+ * it does. */
+static __always_inline bool act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes,
+					 struct counter_page *home)
 {
-	__u32 bit = config.first_word * ROW_WORD_BITS + rule;
-	__u32 slot_index = config.interface_slots + rule;
+	__u32 index = config.interface_actions + rule;
 	const struct rule_action *action = table(&actions);
-	const __u32 *slot = table(&slots);
 
-	if (!judgement || !action || !slot || bit >= config.n_actions ||
-	    slot_index >= config.n_slots)
-		return -1;
-	count(slot[slot_index], bytes);
-	trace_match(bit);
-	if (action[bit].verdict == VERDICT_NONE)
-		return 0;
-	judgement->verdict = action[bit].verdict;
+	if (!action || index >= config.n_actions)
+		return false;
+	action += index;
+	count(home, action->slot, bytes);
+	trace_match(config.first_word * ROW_WORD_BITS + rule);
+	if (action->verdict == VERDICT_NONE)
+		return false;
+	judgement->verdict = action->verdict;
 	judgement->reason = REASON_NONE;
-	judgement->rule = bit;
-	judgement->redirect = action[bit].redirect;
-	return 0;
+	judgement->rule = config.first_word * ROW_WORD_BITS + rule;
+	judgement->redirect = action->redirect;
+	return true;
 }
 
 static __always_inline void act_trace(const struct judgement *judgement)
@@ -87,7 +85,8 @@ static __always_inline void act_trace(const struct judgement *judgement)
 }
 
 /* Count the packet under its verdict and reason, and turn them into the program's result. */
-static __always_inline int act(struct judgement *judgement, __u32 bytes)
+static __always_inline int act(struct judgement *judgement, __u32 bytes,
+			       struct counter_page *home)
 {
 	int action = XDP_PASS;
 
@@ -100,9 +99,9 @@ static __always_inline int act(struct judgement *judgement, __u32 bytes)
 			judgement->reason = REASON_REDIRECT_FAILED;
 		}
 	}
-	count_verdict(judgement->verdict, bytes);
+	count_verdict(home, judgement->verdict, bytes);
 	if (judgement->reason != REASON_NONE)
-		count_reason(judgement->reason, bytes);
+		count_reason(home, judgement->reason, bytes);
 	act_trace(judgement);
 	return action;
 }

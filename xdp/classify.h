@@ -16,6 +16,11 @@
 TABLE_MAP(rows, sizeof(__u64));
 TABLE_MAP(scalars, sizeof(__u16));
 
+/* Groups of words that the policy's rules lie in. */
+#define FIRST_GROUP (config.first_word / ROW_WORD_BITS)
+#define END_GROUP \
+	((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
+
 /* The state of one packet's classification: where each field's row starts, and what is left of
  * the words in hand. */
 struct classification {
@@ -45,18 +50,15 @@ static __always_inline __u32 scalar_row(const struct packet *packet, const __u16
 	return elements[index];
 }
 
-/* Look all fields up. -1 if the tables cannot be read, which no map of this program allows.
- * Judged once by the verifier, like
- * parse_ipv6_chain(). */
-__noinline int classify_begin(struct packet *packet, struct classification *state)
+/* Look all fields up. -1 if the tables cannot be read, which no map of this program allows. */
+static __always_inline int classify_begin(const struct packet *packet,
+					  struct classification *state)
 {
-	if (!packet || !state)
-		return -1;
 	state->bits = 0;
 	state->word = 0;
 	/* Without a summary there is one word, and it is worth a look. */
 	state->candidates = SUMMARY_WORDS(config.row_words) ? 0 : 1;
-	state->group = config.first_word / ROW_WORD_BITS;
+	state->group = FIRST_GROUP;
 	if (lpm_used(ADDRESS_SRC))
 		state->address[ADDRESS_SRC] = row_start(lpm_row(packet, ADDRESS_SRC));
 	if (lpm_used(ADDRESS_DST))
@@ -83,14 +85,13 @@ static __always_inline __u64 row_word(const __u64 *words, __u32 index)
 	return words[index];
 }
 
-/* The AND of one word of all rows, counted from where each starts. Judged once by the verifier,
- * like parse_ipv6_chain(). */
-__noinline __u64 classify_and(struct classification *state, __u32 word)
+/* The AND of one word of all rows, counted from where each starts. */
+static __always_inline __u64 classify_and_inline(const struct classification *state, __u32 word)
 {
 	const __u64 *words = table(&rows);
 	__u64 bits;
 
-	if (!words || !state)
+	if (!words)
 		return 0;
 	bits = row_word(words, row_start(config.interface_row) + word);
 	if (lpm_used(ADDRESS_SRC))
@@ -102,6 +103,12 @@ __noinline __u64 classify_and(struct classification *state, __u32 word)
 		if (SCALAR_USED(field))
 			bits &= row_word(words, state->scalar[field] + word);
 	return bits;
+}
+
+/* Judged once by the verifier, like parse_ipv6_chain(). */
+__noinline __u64 classify_and(struct classification *state, __u32 word)
+{
+	return state ? classify_and_inline(state, word) : 0;
 }
 
 /* Number of trailing zeros of a word that is not 0. There is no such instruction in BPF: a
@@ -123,11 +130,6 @@ enum classify_result {
 	CLASSIFY_NONE, /* none here; ask again */
 	CLASSIFY_RULE, /* *rule is the next match, counted from the policy's first rule */
 };
-
-/* Groups of words that the policy's rules lie in. */
-#define FIRST_GROUP (config.first_word / ROW_WORD_BITS)
-#define END_GROUP \
-	((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
 
 /* Each step ends a group or a word, or hands out a rule. */
 static __always_inline __u32 classify_steps(void)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * count.h: per-CPU counters by slot. They live in pages that outlive generations; see abi.h.
+ *
+ * The interface's own counters, and with any luck those of its rules, are in one page, its home,
+ * which is known when the program is loaded: one lookup, that newer kernels inline. Other pages
+ * are found through the array of pages.
  */
 #pragma once
 
@@ -9,43 +13,74 @@
 #include "abi.h"
 #include "config.h"
 
-struct counter_page {
+struct counter_page_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTERS_PER_PAGE);
+	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct counter));
+	__uint(value_size, sizeof(struct counter_page));
 };
+
+struct counter_page_map home_page SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, MAX_COUNTER_PAGES);
 	__type(key, __u32);
-	__array(values, struct counter_page);
+	__array(values, struct counter_page_map);
 } counter_pages SEC(".maps");
 
-/* No lock and no atomic: the slot is this CPU's, and XDP is not re-entered on a CPU. */
-static __always_inline void count(__u32 slot, __u32 bytes)
-{
-	__u32 page_index = slot / COUNTERS_PER_PAGE, index = slot % COUNTERS_PER_PAGE;
-	struct counter *counter;
-	void *page;
+#define HOME_PAGE (config.interface_block / COUNTERS_PER_PAGE)
 
-	page = bpf_map_lookup_elem(&counter_pages, &page_index);
-	if (!page)
-		return;
-	counter = bpf_map_lookup_elem(page, &index);
-	if (!counter)
-		return;
+/* The interface's home, or NULL, which no map of this program gives. */
+static __always_inline struct counter_page *count_home(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&home_page, &zero);
+}
+
+/* No lock and no atomic: the slot is this CPU's, and XDP is not re-entered on a CPU. */
+static __always_inline void count_in(struct counter_page *page, __u32 slot, __u32 bytes)
+{
+	struct counter *counter = &page->slots[slot % COUNTERS_PER_PAGE];
+
 	counter->packets++;
 	counter->bytes += bytes;
 }
 
-static __always_inline void count_verdict(enum verdict verdict, __u32 bytes)
+/* Count in any page. Judged once by the verifier, like parse_ipv6_chain(). */
+__noinline int count_away(__u32 slot, __u32 bytes)
 {
-	count(config.interface_block + verdict, bytes);
+	__u32 index = slot / COUNTERS_PER_PAGE, zero = 0;
+	struct counter_page *page;
+	void *map;
+
+	map = bpf_map_lookup_elem(&counter_pages, &index);
+	if (!map)
+		return -1;
+	page = bpf_map_lookup_elem(map, &zero);
+	if (!page)
+		return -1;
+	count_in(page, slot, bytes);
+	return 0;
 }
 
-static __always_inline void count_reason(enum reason reason, __u32 bytes)
+static __always_inline void count(struct counter_page *home, __u32 slot, __u32 bytes)
 {
-	count(config.interface_block + INTERFACE_BLOCK_REASONS + reason, bytes);
+	if (slot / COUNTERS_PER_PAGE == HOME_PAGE)
+		count_in(home, slot, bytes);
+	else
+		count_away(slot, bytes);
+}
+
+static __always_inline void count_verdict(struct counter_page *home, enum verdict verdict,
+					  __u32 bytes)
+{
+	count_in(home, config.interface_block + verdict, bytes);
+}
+
+static __always_inline void count_reason(struct counter_page *home, enum reason reason,
+					 __u32 bytes)
+{
+	count_in(home, config.interface_block + INTERFACE_BLOCK_REASONS + reason, bytes);
 }

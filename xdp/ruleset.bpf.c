@@ -13,10 +13,7 @@
 #include "packet.h"
 #include "parse.h"
 
-/* Most packets match few rules: so many steps run inline, the rest by bpf_loop, whose
- * callback costs about 6.5 ns each time. */
-#define INLINE_STEPS 16
-
+/* The state of walking through the matching rules, in the cases that take long. */
 struct walk {
 	struct classification classification;
 	struct judgement judgement;
@@ -26,6 +23,7 @@ struct walk {
 /* One step; true when the walk is over. */
 static __always_inline bool walk_step(struct walk *walk)
 {
+	struct counter_page *home;
 	__u32 rule = 0;
 
 	switch (classify_next(&walk->classification, &rule)) {
@@ -34,8 +32,8 @@ static __always_inline bool walk_step(struct walk *walk)
 	case CLASSIFY_NONE:
 		return false;
 	case CLASSIFY_RULE:
-		act_on_match(&walk->judgement, rule, walk->bytes);
-		return walk->judgement.verdict != VERDICT_NONE;
+		home = count_home();
+		return !home || act_on_match(&walk->judgement, rule, walk->bytes, home);
 	}
 	return true;
 }
@@ -45,19 +43,23 @@ static long walk_further(__u32 step __attribute__((unused)), void *context)
 	return walk_step(context);
 }
 
-/* Walk the matching rules in order until one decides, if any does. Judged once by the
- * verifier, like parse_ipv6_chain(). */
-__noinline int walk_rules(struct packet *packet, struct judgement *judgement)
+/* So many steps are taken by a loop, the rest by bpf_loop, whose callback costs about 6.5 ns
+ * each time. */
+#define LOOP_STEPS 16
+
+/* Walk on from where the classification is. Judged once by the verifier, like
+ * parse_ipv6_chain(). */
+__noinline int walk_on(struct classification *classification, struct judgement *judgement,
+		       __u32 bytes)
 {
 	struct walk walk = {};
 
-	if (!packet || !judgement)
+	if (!classification || !judgement)
 		return -1;
+	walk.classification = *classification;
 	walk.judgement.verdict = VERDICT_NONE;
-	walk.bytes = packet->len;
-	if (classify_begin(packet, &walk.classification))
-		return -1;
-	for (int i = 0; i < INLINE_STEPS; i++)
+	walk.bytes = bytes;
+	for (int i = 0; i < LOOP_STEPS; i++)
 		if (walk_step(&walk))
 			goto out;
 	bpf_loop(classify_steps(), walk_further, &walk, 0);
@@ -67,6 +69,34 @@ out:
 	return 0;
 }
 
+/* Of a policy whose rules fit one word, so many matches are acted on inline. */
+#define INLINE_MATCHES 3
+
+/* Walk the matching rules in order until one decides, if any does. */
+static __always_inline void walk_rules(const struct packet *packet, struct judgement *judgement,
+				       struct counter_page *home)
+{
+	struct classification state = {};
+
+	if (classify_begin(packet, &state))
+		return;
+	if (!SUMMARY_WORDS(config.row_words)) {
+		__u64 bits = classify_and_inline(&state, 0);
+
+#pragma unroll
+		for (int i = 0; i < INLINE_MATCHES; i++) {
+			if (!bits || act_on_match(judgement, lowest_bit(bits), packet->len, home))
+				return;
+			bits &= bits - 1;
+		}
+		if (!bits)
+			return;
+		state.candidates = 0;
+		state.bits = bits;
+	}
+	walk_on(&state, judgement, packet->len);
+}
+
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
 				   enum reason reason)
 {
@@ -74,8 +104,8 @@ static __always_inline void decide(struct judgement *judgement, enum verdict ver
 	judgement->reason = reason;
 }
 
-static __always_inline void judge(struct packet *packet, enum reason malformed,
-				  struct judgement *judgement)
+static __always_inline void judge(const struct packet *packet, enum reason malformed,
+				  struct judgement *judgement, struct counter_page *home)
 {
 	if (malformed != REASON_NONE)
 		return decide(judgement, config.fate_malformed, malformed);
@@ -87,7 +117,7 @@ static __always_inline void judge(struct packet *packet, enum reason malformed,
 
 	/* Only rules that name an ethertype touch what is not IP. */
 	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)))
-		walk_rules(packet, judgement);
+		walk_rules(packet, judgement, home);
 	if (judgement->verdict != VERDICT_NONE)
 		return;
 	if (packet->ip)
@@ -101,10 +131,14 @@ int xdpgate_ruleset(struct xdp_md *ctx)
 {
 	struct packet packet = {};
 	struct judgement judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE };
-	enum reason malformed = parse(ctx, &packet);
+	struct counter_page *home = count_home();
+	enum reason malformed;
 
-	judge(&packet, malformed, &judgement);
-	return act(&judgement, packet.len);
+	if (!home)
+		return XDP_ABORTED;
+	malformed = parse(ctx, &packet);
+	judge(&packet, malformed, &judgement, home);
+	return act(&judgement, packet.len, home);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -125,7 +125,6 @@ static int fill_config(struct compiler *compiler, size_t interface)
 	config->first_word = tables->first_bit[ruleset_index] / ROW_WORD_BITS;
 	config->n_words = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
 	config->row_words = tables->row_words;
-	config->n_actions = tables->n_actions;
 	config->n_scalars = tables->n_scalars;
 	config->fate_malformed = policy->fate_malformed;
 	config->fate_fragments = policy->fate_fragments;

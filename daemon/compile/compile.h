@@ -31,12 +31,12 @@ struct tables {
 	uint16_t *scalars;
 	uint32_t n_scalars;
 
-	/* actions: row_words * ROW_WORD_BITS, by bit position */
+	/* actions: row_words * ROW_WORD_BITS, by bit position; slots are left 0 */
 	struct rule_action *actions;
 	uint32_t n_actions;
 
 	/* Settings for each interface of the policy; generation, interface_block,
-	 * interface_slots, n_slots and probe are left 0 for the datapath to fill in. */
+	 * interface_actions, n_actions and probe are left 0 for the datapath to fill in. */
 	struct ruleset_config *configs;
 	size_t n_configs;
 

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "util.h"
 
+#define NO_PAGE UINT32_MAX
 #define MAX_SLOTS (MAX_COUNTER_PAGES * COUNTERS_PER_PAGE)
 #define GRACE_USEC (10 * UINT64_C(1000000))
 
@@ -43,7 +44,8 @@ struct counters {
 	struct owner *owners; /* n_pages * COUNTERS_PER_PAGE */
 	uint8_t *used;        /* likewise; 1: owned, or inside an owned block */
 	int n_cpus;
-	struct counter *per_cpu; /* scratch, n_cpus */
+	struct counter_page *per_cpu; /* n_cpus: page `cached` as it was when it was last read */
+	uint32_t cached;              /* NO_PAGE: none */
 };
 
 static uint64_t now_usec(void)
@@ -123,8 +125,8 @@ static const struct bpf_map_info slots_kind = {
 	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
 	.name = "xdpgate_slots",
 	.key_size = sizeof(uint32_t),
-	.value_size = sizeof(struct counter),
-	.max_entries = COUNTERS_PER_PAGE,
+	.value_size = sizeof(struct counter_page),
+	.max_entries = 1,
 };
 static const struct bpf_map_info baselines_kind = {
 	.type = BPF_MAP_TYPE_ARRAY,
@@ -257,23 +259,37 @@ static int load_registry(struct counters *counters)
 
 static int sum_slot(struct counters *counters, uint32_t slot, struct counter *ret)
 {
-	uint32_t index = slot % COUNTERS_PER_PAGE;
-	int r = bpf_map_lookup_elem(counters->pages[slot / COUNTERS_PER_PAGE].slots_fd, &index,
-				    counters->per_cpu);
+	uint32_t page = slot / COUNTERS_PER_PAGE, zero = 0;
 
-	if (r < 0)
-		return r;
+	if (counters->cached != page) {
+		int r;
+
+		counters->cached = NO_PAGE;
+		r = bpf_map_lookup_elem(counters->pages[page].slots_fd, &zero, counters->per_cpu);
+		if (r < 0)
+			return r;
+		counters->cached = page;
+	}
 	*ret = (struct counter){};
 	for (int i = 0; i < counters->n_cpus; i++) {
-		ret->packets += counters->per_cpu[i].packets;
-		ret->bytes += counters->per_cpu[i].bytes;
+		const struct counter *counter =
+			&counters->per_cpu[i].slots[slot % COUNTERS_PER_PAGE];
+
+		ret->packets += counter->packets;
+		ret->bytes += counter->bytes;
 	}
 	return 0;
+}
+
+void counters_snapshot(struct counters *counters)
+{
+	counters->cached = NO_PAGE;
 }
 
 /* From here on the slots count from 0. */
 static int set_baselines(struct counters *counters, uint32_t slot, uint32_t n)
 {
+	counters_snapshot(counters);
 	for (uint32_t i = slot; i < slot + n; i++) {
 		uint32_t index = i % COUNTERS_PER_PAGE;
 		struct counter sum;
@@ -454,6 +470,13 @@ int counters_pages_fd(const struct counters *counters)
 	return counters->pages_fd;
 }
 
+int counters_page_fd(const struct counters *counters, uint32_t slot)
+{
+	uint32_t page = slot / COUNTERS_PER_PAGE;
+
+	return page < counters->n_pages ? counters->pages[page].slots_fd : -EINVAL;
+}
+
 struct counters *counters_close(struct counters *counters)
 {
 	if (!counters)
@@ -503,6 +526,7 @@ int counters_open(const struct pins *pins, struct counters **ret, struct diags *
 		return -ENOMEM;
 	counters->pins = pins;
 	counters->registry_fd = counters->pages_fd = -1;
+	counters->cached = NO_PAGE;
 	counters->n_cpus = libbpf_num_possible_cpus();
 	if (counters->n_cpus < 0)
 		return kernel_error(diags, counters->n_cpus, "cannot tell the number of CPUs");

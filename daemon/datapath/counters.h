@@ -34,8 +34,9 @@ struct counters;
 int counters_open(const struct pins *pins, struct counters **ret, struct diags *diags);
 struct counters *counters_close(struct counters *counters); /* NULL is fine; returns NULL */
 
-/* The ARRAY_OF_MAPS for the programs; stays the counters'. */
+/* For the programs, and still the counters': the ARRAY_OF_MAPS, and the page of a slot. */
 int counters_pages_fd(const struct counters *counters);
+int counters_page_fd(const struct counters *counters, uint32_t slot);
 
 /* The slot of an identity (the first of INTERFACE_BLOCK, aligned, if its rule is ""); given
  * one if it has none, or awakened if it was retired. */
@@ -46,5 +47,8 @@ int counters_assign(struct counters *counters, const struct counter_identity *id
 void counters_begin(struct counters *counters);
 void counters_retire_others(struct counters *counters);
 
+/* From here on counters_read() looks at the kernel afresh; between two of these it may answer
+ * from what it has of a page. */
+void counters_snapshot(struct counters *counters);
 /* What a slot counted since its owner got it, summed over CPUs. */
 int counters_read(struct counters *counters, uint32_t slot, struct counter *ret);

@@ -281,6 +281,12 @@ void datapath_interface(const struct datapath *datapath, uint32_t index,
 	ret->jited_bytes = ret->program_id ? jited_bytes(ret->program_id) : 0;
 }
 
+void datapath_snapshot_counters(struct datapath *datapath)
+{
+	if (datapath->counters)
+		counters_snapshot(datapath->counters);
+}
+
 int datapath_read_counter(struct datapath *datapath, uint32_t slot, struct counter *ret)
 {
 	return counters_read(datapath->counters, slot, ret);

@@ -69,4 +69,6 @@ struct datapath_interface {
 void datapath_interface(const struct datapath *datapath, uint32_t index,
 			struct datapath_interface *ret);
 
+/* See counters_snapshot(). */
+void datapath_snapshot_counters(struct datapath *datapath);
 int datapath_read_counter(struct datapath *datapath, uint32_t slot, struct counter *ret);

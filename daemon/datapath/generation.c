@@ -60,20 +60,33 @@ int manifest_assign_slots(struct manifest *manifest, struct counters *counters,
 	return 0;
 }
 
-/* The interfaces' settings, and the slots of all their rules in one table. */
+/* The actions of the interface's rules: the policy's, each with the slot where it counts here. */
+static void fill_actions(const struct tables *tables, const struct ruleset_config *config,
+			 const struct manifest_interface *interface, uint32_t n_rules,
+			 struct rule_action *actions)
+{
+	const struct rule_action *from = tables->actions + config->first_word * ROW_WORD_BITS;
+
+	for (uint32_t i = 0; i < n_rules; i++) {
+		actions[i] = from[i];
+		actions[i].slot = interface->slots[i];
+	}
+}
+
+/* The interfaces' settings, and the actions of all their rules in one table. */
 static int fill_settings(struct generation *generation, const struct tables *tables,
-			 uint32_t **ret_slots, uint32_t *ret_n)
+			 struct rule_action **ret_actions, uint32_t *ret_n)
 {
 	const struct manifest *manifest = generation->manifest;
+	struct rule_action *actions;
 	uint32_t n = 0, at = 0;
-	uint32_t *slots;
 
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++)
 		n += manifest->rulesets[manifest->interfaces[i].ruleset].n_rules;
-	slots = calloc(n + 1, sizeof(*slots));
+	actions = calloc(n + 1, sizeof(*actions));
 	generation->configs = calloc(manifest->n_interfaces + 1, sizeof(*generation->configs));
-	if (!slots || !generation->configs) {
-		free(slots);
+	if (!actions || !generation->configs) {
+		free(actions);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
@@ -84,12 +97,12 @@ static int fill_settings(struct generation *generation, const struct tables *tab
 		*config = tables->configs[i];
 		config->generation = manifest->generation;
 		config->interface_block = interface->block;
-		config->interface_slots = at;
-		config->n_slots = n;
-		memcpy(slots + at, interface->slots, n_rules * sizeof(*slots));
+		config->interface_actions = at;
+		config->n_actions = n;
+		fill_actions(tables, config, interface, n_rules, actions + at);
 		at += n_rules;
 	}
-	*ret_slots = slots;
+	*ret_actions = actions;
 	*ret_n = n;
 	return 0;
 }
@@ -120,8 +133,8 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 		     struct counters *counters, struct generation **ret, struct diags *diags)
 {
 	_cleanup_(generation_freep) struct generation *generation = generation_new();
-	_cleanup_free_ uint32_t *slots = NULL;
-	uint32_t n_slots;
+	_cleanup_free_ struct rule_action *actions = NULL;
+	uint32_t n_actions;
 	int r;
 
 	if (!generation)
@@ -135,17 +148,17 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 	counters_begin(counters);
 	r = manifest_assign_slots(generation->manifest, counters, diags);
 	if (r >= 0)
-		r = fill_settings(generation, tables, &slots, &n_slots);
+		r = fill_settings(generation, tables, &actions, &n_actions);
 	if (r >= 0)
 		r = copy_redirects(generation, policy);
 	if (r >= 0)
-		r = ruleset_maps_create(tables, slots, n_slots, policy->n_redirects,
+		r = ruleset_maps_create(tables, actions, n_actions, policy->n_redirects,
 					&generation->maps, diags);
 	if (r < 0)
 		return r;
 	generation_update_redirects(generation);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
-		r = smoke_test(policy, tables, i, &generation->maps, diags);
+		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i], diags);
 		if (r < 0)
 			return r;
 	}
@@ -161,7 +174,7 @@ int generation_load_port(const struct pins *pins, const struct generation *gener
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	r = ruleset_load(&generation->maps, counters_pages_fd(counters),
+	r = ruleset_load(&generation->maps, counters,
 			 &generation->configs[interface], port->frags, &fd, NULL, diags);
 	if (r < 0)
 		return r;

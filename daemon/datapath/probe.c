@@ -60,10 +60,8 @@ static int load_probe(struct probe *probe, const struct ruleset_maps *maps,
 	struct ruleset_config config = *settings;
 
 	config.interface_block = 0;
-	config.interface_slots = 0;
-	config.n_slots = maps->n_slots;
 	config.probe = 1;
-	return ruleset_load(maps, counters_pages_fd(probe->counters), &config, true,
+	return ruleset_load(maps, probe->counters, &config, true,
 			    &probe->program_fd, &probe->traces_fd, diags);
 }
 
@@ -83,21 +81,25 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 {
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
 	size_t n_rules = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
-	_cleanup_free_ uint32_t *slots = calloc(n_rules + 1, sizeof(*slots));
+	_cleanup_free_ struct rule_action *actions = calloc(n_rules + 1, sizeof(*actions));
+	struct ruleset_config config = tables->configs[interface];
 	int r;
 
-	if (!probe || !slots)
+	if (!probe || !actions)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n_rules; i++)
-		slots[i] = INTERFACE_BLOCK + i;
+	for (uint32_t i = 0; i < n_rules; i++) {
+		actions[i] = tables->actions[config.first_word * ROW_WORD_BITS + i];
+		actions[i].slot = INTERFACE_BLOCK + i;
+	}
+	config.n_actions = n_rules;
 	r = open_counters(probe, n_rules, diags);
 	if (r >= 0)
-		r = ruleset_maps_create(tables, slots, n_rules, policy->n_redirects, &probe->maps,
+		r = ruleset_maps_create(tables, actions, n_rules, policy->n_redirects, &probe->maps,
 					diags);
 	for (size_t i = 0; r >= 0 && redirects_exist && i < policy->n_redirects; i++)
 		r = ruleset_maps_set_redirect(&probe->maps, i, LOOPBACK_IFINDEX);
 	if (r >= 0)
-		r = load_probe(probe, &probe->maps, &tables->configs[interface], diags);
+		r = load_probe(probe, &probe->maps, &config, diags);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(probe);
@@ -145,5 +147,6 @@ int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct prob
 
 int probe_counter(struct probe *probe, uint32_t slot, struct counter *ret)
 {
+	counters_snapshot(probe->counters);
 	return counters_read(probe->counters, slot, ret);
 }

@@ -17,8 +17,9 @@
 
 /* --- maps -------------------------------------------------------------------------------- */
 
-int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
-			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags)
+int ruleset_maps_create(const struct tables *tables, const struct rule_action *actions,
+			uint32_t n_actions, size_t n_redirects, struct ruleset_maps *ret,
+			struct diags *diags)
 {
 	_cleanup_(ruleset_maps_close) struct ruleset_maps maps = RULESET_MAPS_NONE;
 	const struct {
@@ -35,13 +36,10 @@ int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint
 		  tables->n_lpm4 * sizeof(*tables->lpm4) },
 		{ &maps.lpm6, "xdpgate_lpm6", tables->lpm6,
 		  tables->n_lpm6 * sizeof(*tables->lpm6) },
-		{ &maps.actions, "xdpgate_actions", tables->actions,
-		  tables->n_actions * sizeof(*tables->actions) },
-		{ &maps.slots, "xdpgate_slotof", slots, n_slots * sizeof(*slots) },
+		{ &maps.actions, "xdpgate_actions", actions, n_actions * sizeof(*actions) },
 	};
 
 	kernel_forget();
-	maps.n_slots = n_slots;
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
 		*plain[i].fd = kernel_table_create(plain[i].name, plain[i].data, plain[i].size);
 		if (*plain[i].fd < 0)
@@ -64,7 +62,6 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->rows);
 	close_fd(&maps->scalars);
 	close_fd(&maps->actions);
-	close_fd(&maps->slots);
 	close_fd(&maps->redirects);
 	close_fd(&maps->lpm4);
 	close_fd(&maps->lpm6);
@@ -92,7 +89,8 @@ static void prepare_program(struct bpf_program *program, bool frags)
 }
 
 static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
-		      int counter_pages_fd)
+		      const struct counters *counters,
+		      const struct ruleset_config *config)
 {
 	const struct {
 		struct bpf_map *map;
@@ -101,11 +99,11 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.rows, maps->rows },
 		{ skeleton->maps.scalars, maps->scalars },
 		{ skeleton->maps.actions, maps->actions },
-		{ skeleton->maps.slots, maps->slots },
 		{ skeleton->maps.redirects, maps->redirects },
 		{ skeleton->maps.lpm4, maps->lpm4 },
 		{ skeleton->maps.lpm6, maps->lpm6 },
-		{ skeleton->maps.counter_pages, counter_pages_fd },
+		{ skeleton->maps.counter_pages, counters_pages_fd(counters) },
+		{ skeleton->maps.home_page, counters_page_fd(counters, config->interface_block) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reused); i++) {
@@ -129,7 +127,7 @@ static int dup_fd(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
+int ruleset_load(const struct ruleset_maps *maps, const struct counters *counters,
 		 const struct ruleset_config *config, bool frags, int *ret_fd,
 		 int *ret_traces_fd, struct diags *diags)
 {
@@ -144,7 +142,7 @@ int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
 	/* Constant for the program, writable until it is loaded. */
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
 	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
-	r = reuse_maps(skeleton, maps, counter_pages_fd);
+	r = reuse_maps(skeleton, maps, counters, config);
 	if (r >= 0)
 		r = ruleset_bpf__load(skeleton);
 	if (r < 0)

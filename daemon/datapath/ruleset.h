@@ -10,23 +10,24 @@
 #include <stdint.h>
 
 #include "compile.h"
+#include "counters.h"
 #include "diag.h"
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, lpm4, lpm6, actions, slots, redirects;
-	uint32_t n_slots;
+	int rows, scalars, lpm4, lpm6, actions, redirects;
 };
 
-#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1, 0 })
+#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1 })
 
 /*
- * Create and fill the maps. slots: the counter slot of each rule of each interface, in the
- * order that configs[].interface_slots says. Redirect targets start out absent.
+ * Create and fill the maps. actions: of each rule of each interface, in the order that
+ * configs[].interface_actions says. Redirect targets start out absent.
  * On failure nothing is left and diags says which map and why.
  */
-int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
-			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags);
+int ruleset_maps_create(const struct tables *tables, const struct rule_action *actions,
+			uint32_t n_actions, size_t n_redirects, struct ruleset_maps *ret,
+			struct diags *diags);
 void ruleset_maps_close(struct ruleset_maps *maps); /* RULESET_MAPS_NONE is fine */
 
 /* Point a redirect at a device; ifindex 0: it is absent. */
@@ -37,7 +38,7 @@ int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect
  * trace is written to (NULL: not wanted).
  * frags: take multi-buffer packets; must be what the PROG_ARRAY's other programs say.
  */
-int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
+int ruleset_load(const struct ruleset_maps *maps, const struct counters *counters,
 		 const struct ruleset_config *config, bool frags, int *ret_fd,
 		 int *ret_traces_fd, struct diags *diags);
 

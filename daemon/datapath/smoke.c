@@ -56,13 +56,14 @@ static void probe_closep(struct probe **probe)
 }
 
 int smoke_test(const struct policy *policy, const struct tables *tables, size_t interface,
-	       const struct ruleset_maps *maps, struct diags *diags)
+	       const struct ruleset_maps *maps, const struct ruleset_config *config,
+	       struct diags *diags)
 {
 	uint32_t first_bit = tables->first_bit[policy->interfaces[interface].ruleset];
 	_cleanup_(probe_closep) struct probe *probe = NULL;
 	int r;
 
-	r = probe_open_over(maps, &tables->configs[interface], &probe, diags);
+	r = probe_open_over(maps, config, &probe, diags);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(frames); i++) {
 		struct oracle_answer oracle = {};
 		struct probe_answer answer;

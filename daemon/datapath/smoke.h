@@ -13,4 +13,5 @@
 /* 0, or -EBADMSG (with the frame and both answers in diags) if program and oracle differ, or
  * another negative errno if the probe could not be loaded or run. */
 int smoke_test(const struct policy *policy, const struct tables *tables, size_t interface,
-	       const struct ruleset_maps *maps, struct diags *diags);
+	       const struct ruleset_maps *maps, const struct ruleset_config *config,
+	       struct diags *diags);

@@ -79,7 +79,7 @@ static int load_kernel(struct gate_load *load, const struct policy *policy, stru
 		r = generation_build(policy, kernel->tables, 1, kernel->counters,
 				     &kernel->generation, diags);
 	if (r >= 0)
-		r = ruleset_load(&kernel->generation->maps, counters_pages_fd(kernel->counters),
+		r = ruleset_load(&kernel->generation->maps, kernel->counters,
 				 &kernel->generation->configs[0], true, &load->program_fd, NULL,
 				 diags);
 	load->cost.load_ms = now_ms() - start;

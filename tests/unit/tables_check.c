@@ -298,8 +298,8 @@ void check_config(const struct subject *s)
 	/* the datapath's to fill in */
 	assert_int_equal(config->generation, 0);
 	assert_int_equal(config->interface_block, 0);
-	assert_int_equal(config->interface_slots, 0);
-	assert_int_equal(config->n_slots, 0);
+	assert_int_equal(config->interface_actions, 0);
+	assert_int_equal(config->n_actions, 0);
 	assert_int_equal(config->probe, 0);
 }
 
