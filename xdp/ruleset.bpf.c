@@ -69,32 +69,77 @@ out:
 	return 0;
 }
 
-/* Of a policy whose rules fit one word, so many matches are acted on inline. */
+/* So many matches, or words that might have some, are looked at inline; most packets need no
+ * more. */
 #define INLINE_MATCHES 3
+#define INLINE_WORDS 2
+
+/* A policy whose rules fit one word. True if the walk is over. */
+static __always_inline bool walk_one_word(struct classification *state, __u32 bytes,
+					  struct judgement *judgement, struct counter_page *home)
+{
+	__u64 bits = classify_and_inline(state, 0);
+
+#pragma unroll
+	for (int i = 0; i < INLINE_MATCHES; i++) {
+		if (!bits || act_on_match(judgement, lowest_bit(bits), bytes, home))
+			return true;
+		bits &= bits - 1;
+	}
+	state->candidates = 0;
+	state->bits = bits;
+	return !bits;
+}
+
+/* A policy of several words, in one group of the summary. True if the walk is over. */
+static __always_inline bool walk_group(struct classification *state, __u32 bytes,
+				       struct judgement *judgement, struct counter_page *home)
+{
+	__u64 candidates = classify_and_inline(state, FIRST_GROUP);
+
+#pragma unroll
+	for (int i = 0; i < INLINE_WORDS; i++) {
+		__u32 word;
+		__u64 bits;
+
+		if (!candidates)
+			return true;
+		word = FIRST_GROUP * ROW_WORD_BITS + lowest_bit(candidates);
+		candidates &= candidates - 1;
+		bits = classify_and_inline(state, SUMMARY_WORDS(config.row_words) + word);
+		if (!bits)
+			continue;
+		if (act_on_match(judgement,
+				 (word - config.first_word) * ROW_WORD_BITS + lowest_bit(bits),
+				 bytes, home))
+			return true;
+		bits &= bits - 1;
+		if (bits) {
+			state->bits = bits;
+			state->word = word;
+			break;
+		}
+	}
+	state->candidates = candidates;
+	state->group = FIRST_GROUP + 1;
+	return !candidates && !state->bits;
+}
 
 /* Walk the matching rules in order until one decides, if any does. */
 static __always_inline void walk_rules(const struct packet *packet, struct judgement *judgement,
 				       struct counter_page *home)
 {
 	struct classification state = {};
+	bool over = false;
 
 	if (classify_begin(packet, &state))
 		return;
-	if (!SUMMARY_WORDS(config.row_words)) {
-		__u64 bits = classify_and_inline(&state, 0);
-
-#pragma unroll
-		for (int i = 0; i < INLINE_MATCHES; i++) {
-			if (!bits || act_on_match(judgement, lowest_bit(bits), packet->len, home))
-				return;
-			bits &= bits - 1;
-		}
-		if (!bits)
-			return;
-		state.candidates = 0;
-		state.bits = bits;
-	}
-	walk_on(&state, judgement, packet->len);
+	if (!SUMMARY_WORDS(config.row_words))
+		over = walk_one_word(&state, packet->len, judgement, home);
+	else if (END_GROUP - FIRST_GROUP == 1)
+		over = walk_group(&state, packet->len, judgement, home);
+	if (!over)
+		walk_on(&state, judgement, packet->len);
 }
 
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
