@@ -114,7 +114,7 @@ int filters_read(const char *path, struct policy *policy, uint32_t ruleset, enum
 		return -errno;
 	for (size_t i = 0; getline(&line, &size, file) > 0; i++) {
 		enum verdict verdict = mode == FILTERS_COUNT ? VERDICT_NONE
-				       : i % 2		     ? VERDICT_PASS
+				       : i % 2               ? VERDICT_PASS
 							     : VERDICT_DROP;
 		struct filter filter;
 
@@ -142,8 +142,8 @@ int trace_read(const char *path, struct header **ret, size_t *ret_n)
 		unsigned int src, dst, sport, dport, proto, flags;
 		size_t rule;
 
-		if (sscanf(line, "%u %u %u %u %u %u %zu", &src, &dst, &sport, &dport, &proto, &flags,
-			   &rule) != 7 ||
+		if (sscanf(line, "%u %u %u %u %u %u %zu", &src, &dst, &sport, &dport, &proto,
+			   &flags, &rule) != 7 ||
 		    sport > 65535 || dport > 65535 || proto > 255) {
 			fprintf(stderr, "%s:%zu: no header: %s", path, n + 1, line);
 			return -EINVAL;
