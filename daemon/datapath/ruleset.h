@@ -14,11 +14,11 @@
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, lpm4, lpm6, actions, slots, redirects;
+	int rows, scalars, macs, lpm4, lpm6, actions, slots, redirects;
 	uint32_t n_slots;
 };
 
-#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1, 0 })
+#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1, -1, 0 })
 
 /*
  * Create and fill the maps. slots: the counter slot of each rule of each interface, in the

@@ -131,7 +131,7 @@ static void most_macs(void **state)
 	assert_int_equal(policy->rulesets[0].rules[0].mac[MAC_SRC].n_macs, CONFIG_MAX_MACS);
 	policy_free(policy);
 	sprintf(text + len, "      - {name: s, do: drop, match: {dst-mac: 02:00:00:00:00:00}}\n");
-	refuses(text, "test.yaml:16393:44: error: more than 16384 MAC addresses in all rules");
+	refuses(text, "test.yaml:16393:46: error: more than 16384 MAC addresses in all rules");
 }
 
 /* A set of n ports that do not touch. */
@@ -164,7 +164,7 @@ static void most_ports(void **state)
 
 	len = large_set(text, CONFIG_MAX_RANGES + 1);
 	sprintf(text + len, HEAD "      - {name: r, match: {dport: $s}, do: count}\n");
-	refuses(text, "test.yaml:5:7: error: more than 4096 ranges in one set");
+	refuses(text, "test.yaml:4:13: error: more than 4096 ranges in one set");
 
 	/* together they are too many for a condition */
 	len = large_set(text, CONFIG_MAX_RANGES);
