@@ -26,6 +26,7 @@
  *   vlan       VLAN identifier of the outermost tag; 0 (a priority tag) counts as absent
  *   fragment   enum fragment_kind; every IP packet has one
  *   ethertype  behind at most two VLAN tags; absent in 802.3 frames (values below 0x600)
+ *   ip-options 1: an IPv4 header of more than 20 bytes, an IPv6 hop-by-hop header; else 0
  */
 #define SCALAR_FIELDS(X)                           \
 	X(FIELD_PROTO, "proto", 256)               \
@@ -38,7 +39,8 @@
 	X(FIELD_DSCP, "dscp", 64)                  \
 	X(FIELD_VLAN, "vlan", 4096)                \
 	X(FIELD_FRAGMENT, "fragment", 3)           \
-	X(FIELD_ETHERTYPE, "ethertype", 65536)
+	X(FIELD_ETHERTYPE, "ethertype", 65536)     \
+	X(FIELD_IP_OPTIONS, "ip-options", 2)
 
 enum scalar_field {
 #define X(id, name, domain) id,
@@ -54,6 +56,8 @@ enum fragment_kind {
 };
 
 enum address_field { ADDRESS_SRC, ADDRESS_DST, N_ADDRESS_FIELDS };
+enum mac_field { MAC_SRC, MAC_DST, N_MAC_FIELDS };
+#define MAC_BYTES 6
 enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 
 /* --- limits ------------------------------------------------------------------------------ */
@@ -127,6 +131,15 @@ struct counter {
 #define LPM6_MAX_DEPTH 34      /* tables on the way: each takes at least two bits of 64 */
 
 /*
+ * MAC addresses that rules name: for each field, words in ascending order, the address above,
+ * its row below. 16 bits hold every row: they are the first to be made, at most one for each
+ * address.
+ */
+#define MAC_ADDRESS_SHIFT 16
+#define MAC_ROW_MASK 0xffff
+#define MAC_SEARCH_STEPS 17 /* halvings from 65536 entries to one */
+
+/*
  * Rows: one bit a rule. A row of several words has a summary in front, one bit a word: set if
  * the word has any bit set. The AND of the summaries says which words are worth a look.
  */
@@ -173,6 +186,11 @@ struct ruleset_config {
 	__u32 lpm4_root[N_ADDRESS_FIELDS]; /* index of the field's roots */
 	__u32 n_lpm4;                      /* words of 32 bits */
 	__u32 n_lpm6;                      /* words of 64 bits */
+	__u32 uses_macs;                   /* bit enum mac_field: some rule looks at it */
+	__u32 mac_first[N_MAC_FIELDS];     /* index of the field's first entry .. */
+	__u32 mac_count[N_MAC_FIELDS];     /* .. and their number */
+	__u32 mac_miss_row[N_MAC_FIELDS];  /* of all addresses that have no entry */
+	__u32 n_macs;                      /* entries of both fields */
 	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */
 	__u8 fate_malformed;   /* enum verdict */
 	__u8 fate_fragments;   /* enum verdict; VERDICT_NONE: match them like other packets */
@@ -180,13 +198,13 @@ struct ruleset_config {
 	__u8 fate_non_ip;      /* enum verdict */
 	__u8 default_verdict;  /* enum verdict, of the policy */
 	__u8 probe;            /* write struct trace for each packet */
-	__u8 pad[6];
+	__u8 pad[2];
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 16 + 22 * 4 + 11 * 4 + 12, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 16 + 30 * 4 + 12 * 4 + 8, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

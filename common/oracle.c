@@ -46,6 +46,7 @@ struct facts {
 	bool ip; /* false: non-IP, and the addresses mean nothing */
 	enum family family;
 	uint8_t address[N_ADDRESS_FIELDS][16]; /* as on the wire; IPv4: the first 4 bytes */
+	uint8_t mac[N_MAC_FIELDS][MAC_BYTES];  /* likewise */
 	struct fact scalar[N_SCALAR_FIELDS];
 	bool unknown_extension;
 };
@@ -95,6 +96,8 @@ static enum reason read_ethernet(struct rest *rest, struct facts *facts, uint32_
 
 	if (rest->left < ETHERNET_BYTES)
 		return REASON_ETHERNET_TRUNCATED;
+	memcpy(facts->mac[MAC_DST], rest->data, MAC_BYTES);
+	memcpy(facts->mac[MAC_SRC], rest->data + 6, MAC_BYTES);
 	type = read_be16(rest->data + 12);
 	skip(rest, ETHERNET_BYTES);
 
@@ -147,6 +150,7 @@ static enum reason read_ipv4(struct rest *rest, struct facts *facts, struct uppe
 	set_fact(facts, FIELD_TTL, header[8]);
 	set_fact(facts, FIELD_DSCP, header[1] >> 2); /* RFC 2474 */
 	set_fact(facts, FIELD_PROTO, header[9]);
+	set_fact(facts, FIELD_IP_OPTIONS, header_bytes > 20);
 	upper->known = true;
 	upper->proto = header[9];
 
@@ -227,6 +231,8 @@ static enum reason read_ipv6_chain(struct rest *rest, uint8_t next, struct facts
 			return REASON_IPV6_EXTENSION_TRUNCATED;
 		if (type == FRAGMENT && fragment_seen)
 			return REASON_IPV6_FRAGMENT_REPEATED;
+		if (type == HOP_BY_HOP)
+			set_fact(facts, FIELD_IP_OPTIONS, 1);
 		next = header[0];
 		skip(rest, bytes);
 
@@ -276,6 +282,7 @@ static enum reason read_ipv6(struct rest *rest, struct facts *facts, struct uppe
 	set_fact(facts, FIELD_LENGTH, (uint32_t)(40 + payload_bytes));
 	set_fact(facts, FIELD_TTL, header[7]);
 	set_fact(facts, FIELD_DSCP, (read_be16(header) >> 6) & 0x3f);
+	set_fact(facts, FIELD_IP_OPTIONS, 0); /* until the chain has some */
 
 	rest->left = 40 + payload_bytes; /* what is behind it is padding */
 	skip(rest, 40);
@@ -457,6 +464,19 @@ static bool scalar_holds(const struct scalar_match *match, const struct fact *fa
 	return listed != match->negated;
 }
 
+static bool mac_holds(const struct mac_match *match, const uint8_t *mac)
+{
+	bool listed = false;
+
+	if (!match->present)
+		return true;
+	for (size_t i = 0; i < match->n_macs; i++) {
+		if (memcmp(match->macs[i], mac, MAC_BYTES) == 0)
+			listed = true;
+	}
+	return listed != match->negated;
+}
+
 static bool interface_holds(const struct interface_match *match, size_t interface)
 {
 	bool listed = false;
@@ -481,6 +501,10 @@ static bool rule_matches(const struct policy *policy, const struct rule *rule, s
 	}
 	for (size_t i = 0; i < N_SCALAR_FIELDS; i++) {
 		if (!scalar_holds(&rule->scalar[i], &facts->scalar[i]))
+			return false;
+	}
+	for (size_t i = 0; i < N_MAC_FIELDS; i++) {
+		if (!mac_holds(&rule->mac[i], facts->mac[i]))
 			return false;
 	}
 	return interface_holds(&rule->interface, interface);

@@ -14,6 +14,8 @@ static void rule_done(struct rule *rule)
 		free(rule->address[i].sets);
 	for (size_t i = 0; i < N_SCALAR_FIELDS; i++)
 		free(rule->scalar[i].ranges);
+	for (size_t i = 0; i < N_MAC_FIELDS; i++)
+		free(rule->mac[i].macs);
 	free(rule->interface.interfaces);
 	free(rule->actions);
 }
@@ -33,6 +35,9 @@ struct policy *policy_free(struct policy *policy)
 		free(policy->sets[i].v6);
 	}
 	free(policy->sets);
+	for (size_t i = 0; i < policy->n_port_sets; i++)
+		free(policy->port_sets[i].ranges);
+	free(policy->port_sets);
 	free(policy->interfaces);
 	free(policy->redirects);
 	for (size_t i = 0; i < policy->n_files; i++)

@@ -46,6 +46,14 @@ struct range {
 	uint32_t first, last; /* inclusive */
 };
 
+/* A named set of ports. Conditions that name it have its ranges among their own. */
+struct port_set {
+	char name[NAME_LEN];
+	struct place place;
+	struct range *ranges; /* ascending; they do not touch */
+	size_t n_ranges;
+};
+
 /* Matches an address that lies in any of the sets (or in none, if negated). */
 struct address_match {
 	bool present; /* false: the rule does not look at the field */
@@ -60,6 +68,14 @@ struct scalar_match {
 	bool negated;
 	struct range *ranges;
 	size_t n_ranges;
+};
+
+/* Matches a MAC address that is any of these (or none of them, if negated). */
+struct mac_match {
+	bool present;
+	bool negated;
+	uint8_t (*macs)[MAC_BYTES]; /* as on the wire; ascending, each once */
+	size_t n_macs;
 };
 
 /* Matches packets that arrive on any of the interfaces (or on none, if negated). */
@@ -84,6 +100,7 @@ struct rule {
 	char *action_text; /* likewise, the action list */
 	struct address_match address[N_ADDRESS_FIELDS];
 	struct scalar_match scalar[N_SCALAR_FIELDS];
+	struct mac_match mac[N_MAC_FIELDS];
 	struct interface_match interface;
 	struct action *actions; /* in order; at most one is terminal, and that is the last */
 	size_t n_actions;
@@ -129,6 +146,8 @@ struct policy {
 	size_t n_rulesets;
 	struct prefix_set *sets;
 	size_t n_sets;
+	struct port_set *port_sets;
+	size_t n_port_sets;
 	struct redirect *redirects;
 	size_t n_redirects;
 	struct policy_file *files;

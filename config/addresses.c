@@ -42,6 +42,7 @@ static int add_index(uint32_t **indices, size_t *n, size_t *capacity, uint32_t i
 
 struct address_state {
 	const struct node *value;
+	const struct key_schema *key;
 	uint32_t *sets;
 	size_t n_sets, capacity;
 	uint32_t literals; /* the nameless set of prefixes written here */
@@ -60,10 +61,9 @@ static int parse_set_reference(struct loader *loader, const struct node *item,
 		return node_error(loader, item,
 				  "not supported yet: $self (every local address); "
 				  "list the addresses in a set");
-	r = name_resolve(loader, item, item->text + 1, &loader->set_names, "set", &set);
+	r = set_resolve(loader, item, state->key, SET_PREFIXES, &set);
 	if (r < 0)
 		return r;
-	loader->set_used[set] = true;
 	if (text_list_add(&state->items, "%s", item->text) < 0)
 		return -ENOMEM;
 	return add_index(&state->sets, &state->n_sets, &state->capacity, set);
@@ -107,7 +107,7 @@ int parse_match_address(struct loader *loader, const struct node *value,
 {
 	struct rule_draft *draft = target;
 	struct address_match *match = &draft->rule->address[key->arg];
-	struct address_state state = { .value = value };
+	struct address_state state = { .value = value, .key = key };
 	const struct node *inner;
 	bool negated;
 	int r;

@@ -105,7 +105,7 @@ void rule_check(struct loader *loader, const struct rule_draft *draft)
 {
 	static const char *const ip_fields[] = { "src",   "dst",       "proto",   "sport",
 						 "dport", "tcp-flags", "icmp",    "length",
-						 "ttl",   "dscp",      "fragment" };
+						 "ttl",   "dscp",      "fragment", "ip-options" };
 	const struct rule *rule = draft->rule;
 	const char *upper = first_upper_field(draft);
 
@@ -204,8 +204,9 @@ int policy_check(struct loader *loader, int r)
 	for (size_t i = 0; i < policy->n_rulesets; i++)
 		check_ruleset(loader, i);
 	for (size_t i = 0; i < loader->set_names.n; i++)
-		if (!loader->set_used[i])
-			warn_at(loader, &policy->sets[i].place, strlen(policy->sets[i].name),
-				"no rule uses set '%s'", policy->sets[i].name);
+		if (!loader->named_sets[i].used)
+			warn_at(loader, &loader->named_sets[i].place,
+				strlen(loader->set_names.names[i]), "no rule uses set '%s'",
+				loader->set_names.names[i]);
 	return 0;
 }

@@ -15,7 +15,9 @@
 #define CONFIG_MAX_PREFIXES 4000000UL       /* of all sets together */
 #define CONFIG_MAX_SETS 4096
 #define CONFIG_MAX_INTERFACES 256
-#define CONFIG_MAX_RANGES 4096 /* of one condition */
+#define CONFIG_MAX_RANGES 4096              /* of one condition, of one set of ports */
+#define CONFIG_MAX_ALL_RANGES 4000000UL     /* of all conditions together */
+#define CONFIG_MAX_MACS 16384               /* of all conditions together */
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * flags.c: the fields tcp-flags and fragment.
+ * flags.c: the fields tcp-flags, fragment and ip-options.
  */
 #include "loader.h"
 
@@ -115,6 +115,19 @@ static int parse_fragment(struct loader *loader, const struct node *item, void *
 	return ranges_add(&state->ranges, first, last);
 }
 
+static int parse_ip_options(struct loader *loader, const struct node *item, void *target)
+{
+	struct values_state *state = target;
+	uint32_t value;
+	int r = word_parse(loader, item, ip_options_words, state->key->form, &value);
+
+	if (r < 0)
+		return r;
+	if (text_list_add(&state->items, "%s", item->text) < 0)
+		return -ENOMEM;
+	return ranges_add(&state->ranges, value, value);
+}
+
 int parse_match_tcp_flags(struct loader *loader, const struct node *value,
 			  const struct key_schema *key, void *target)
 {
@@ -125,4 +138,10 @@ int parse_match_fragment(struct loader *loader, const struct node *value,
 			 const struct key_schema *key, void *target)
 {
 	return values_parse(loader, value, key, target, parse_fragment);
+}
+
+int parse_match_ip_options(struct loader *loader, const struct node *value,
+			   const struct key_schema *key, void *target)
+{
+	return values_parse(loader, value, key, target, parse_ip_options);
 }

@@ -116,7 +116,7 @@ static void loader_done(struct loader *loader)
 	name_index_done(&loader->interface_names);
 	name_index_done(&loader->ruleset_names);
 	free(loader->policy_names);
-	free(loader->set_used);
+	free(loader->named_sets);
 	policy_free(loader->policy);
 }
 
@@ -133,10 +133,10 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
 				  "larger than 16 MiB, the limit for a policy file; put long lists "
 				  "of prefixes into list files");
 	loader.policy = calloc(1, sizeof(*loader.policy));
-	loader.set_used = calloc(CONFIG_MAX_SETS, sizeof(*loader.set_used));
+	loader.named_sets = calloc(CONFIG_MAX_SETS, sizeof(*loader.named_sets));
 	loader.policy_names = calloc(CONFIG_MAX_INTERFACES, sizeof(*loader.policy_names));
 	copy = strdup(path);
-	if (!copy || !loader.policy || !loader.set_used || !loader.policy_names) {
+	if (!copy || !loader.policy || !loader.named_sets || !loader.policy_names) {
 		free(copy);
 		return -ENOMEM;
 	}

@@ -20,21 +20,33 @@
 
 #define MAX_SCHEMA_KEYS 32 /* of one mapping, the end mark included */
 
+enum set_type { SET_PREFIXES, SET_PORTS, SET_BAD /* an error was reported */ };
+
+/* What a set's name stands for. */
+struct named_set {
+	enum set_type type;
+	uint32_t index; /* in policy.sets or policy.port_sets */
+	struct place place;
+	bool used;
+};
+
 struct loader {
 	struct policy *policy;
 	struct diags *diags;
 	struct source source;
 	struct tree tree;
 	struct sha256_ctx hash;
-	size_t sets_capacity, rulesets_capacity, interfaces_capacity;
+	size_t sets_capacity, port_sets_capacity, rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
 	const struct node **policy_names; /* of each interface; NULL: it has none */
-	bool *set_used;                   /* of each named set */
+	struct named_set *named_sets;     /* by position in set_names */
 	size_t n_rules, n_prefixes;       /* of all policies, of all sets */
+	size_t n_ranges, n_macs;          /* of all conditions */
 	size_t list_bytes;                /* read from list files so far */
 	size_t n_suggested;               /* candidates looked at so far */
 	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
+	bool ranges_exceeded, macs_exceeded;
 };
 
 /* A rule while it is read. */
@@ -108,8 +120,12 @@ int set_add(struct loader *loader, struct prefix_set *set, struct prefix_space *
 
 /* --- sets.c --- */
 
-/* A new set; *ret is valid until the next one. 0 or -ENOMEM. */
+/* A new set of prefixes; *ret is its index. 0 or -ENOMEM. */
 int set_new(struct loader *loader, const char *name, const struct node *node, uint32_t *ret);
+/* The set of this type that `$name` stands for, as its index; it counts as used. -EINVAL,
+ * reported, if there is none, or of another type. */
+int set_resolve(struct loader *loader, const struct node *item, const struct key_schema *field,
+		enum set_type type, uint32_t *ret);
 /* Read a prefix from a scalar. */
 int prefix_read(struct loader *loader, const struct node *node, struct prefix *ret);
 /* Remember that a file was read; its path is owned by the policy then. */
@@ -144,6 +160,8 @@ void ranges_merge(struct ranges *ranges);
 bool number_parse(const char *text, size_t len, uint32_t *ret);
 /* "5" or "5-9"; *first > *last is possible. */
 bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
+/* A port or a range of ports. 0, -EINVAL, reported, -ENOMEM. */
+int port_range_parse(struct loader *loader, const struct node *item, struct ranges *ranges);
 /* Give the ranges to the condition, or report that there are too many. */
 int ranges_take(struct loader *loader, const struct node *node, struct ranges *ranges, bool negated,
 		struct scalar_match *match);
@@ -174,10 +192,11 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 
 key_parser parse_fail, parse_fate_mapping, parse_sets, parse_interfaces, parse_rulesets;
 key_parser parse_fate, parse_fate_or_match;
-key_parser parse_set_file, parse_set_files;
+key_parser parse_set_type, parse_set_file, parse_set_files, parse_set_elements;
 key_parser parse_port, parse_policy_name, parse_required, parse_mode;
 key_parser parse_default, parse_rules;
 key_parser parse_rule_name, parse_match, parse_actions, parse_comment, parse_tags;
 key_parser parse_match_interface, parse_match_address, parse_match_scalar, parse_match_icmp;
 key_parser parse_match_tcp_flags, parse_match_fragment, parse_flags_set, parse_flags_clear;
+key_parser parse_match_ip_options, parse_match_mac;
 key_parser parse_plain_action, parse_redirect;

@@ -61,6 +61,12 @@ const struct word fragment_words[] = {
 	{ NULL, 0 },
 };
 
+const struct word ip_options_words[] = {
+	{ "absent", 0 },
+	{ "present", 1 },
+	{ NULL, 0 },
+};
+
 /* https://www.iana.org/assignments/icmp-parameters and icmpv6-parameters */
 const struct icmp_word icmp_words[] = {
 	{ "echo-request", 8, -1, 128, -1 },

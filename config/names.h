@@ -27,6 +27,7 @@ extern const struct word dscp_words[];
 extern const struct word ethertype_words[];
 extern const struct word tcp_flag_words[];
 extern const struct word fragment_words[];
+extern const struct word ip_options_words[];
 extern const struct icmp_word icmp_words[];
 
 const struct word *word_find(const struct word *words, const char *name);

@@ -72,6 +72,16 @@ int ranges_take(struct loader *loader, const struct node *node, struct ranges *r
 	if (ranges->n > CONFIG_MAX_RANGES)
 		return node_error(loader, node, "more than %d ranges in one condition",
 				  CONFIG_MAX_RANGES);
+	if (ranges->n > CONFIG_MAX_ALL_RANGES - loader->n_ranges) {
+		if (loader->ranges_exceeded)
+			return -EINVAL;
+		loader->ranges_exceeded = true;
+		return node_error(loader, node,
+				  "more than %lu ranges in the conditions of all rules; name large "
+				  "sets of ports in fewer rules",
+				  CONFIG_MAX_ALL_RANGES);
+	}
+	loader->n_ranges += ranges->n;
 	match->present = true;
 	match->negated = negated;
 	match->n_ranges = ranges->n;
@@ -138,20 +148,19 @@ bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last)
 struct scalar_state {
 	const struct scalar_syntax *syntax;
 	const struct key_schema *key;
-	struct ranges ranges;
+	struct ranges literals, from_sets;
+	struct text_list items; /* the names of sets */
 };
 
 static int refuse_word(struct loader *loader, const struct node *item,
-		       const struct scalar_state *state)
+		       const struct scalar_syntax *s, const char *form)
 {
-	const struct scalar_syntax *s = state->syntax;
 	const char *nearest = NULL;
 	char buffer[64];
 
 	if (item->text[0] == '$')
 		return node_error(loader, item,
-				  "not supported yet: sets of values other than "
-				  "prefixes; write the values here");
+				  "sets hold prefixes or ports; write each %s here", s->what);
 	if (s->words == protocol_words &&
 	    (!strcmp(item->text, "ip") || !strcmp(item->text, "ipv4") ||
 	     !strcmp(item->text, "ipv6")))
@@ -162,32 +171,27 @@ static int refuse_word(struct loader *loader, const struct node *item,
 			item->text);
 	if (looks_like_number(item->text))
 		return node_error(loader, item, "'%.40s' is not a %s; write %s", item->text,
-				  s->what, state->key->form);
+				  s->what, form);
 	if (s->words)
 		nearest = word_suggest(loader, s->words, item->text);
 	if (nearest)
 		return node_error(loader, item, "unknown %s '%.63s'; did you mean '%s'?", s->what,
 				  item->text, nearest);
-	return node_error(loader, item, "expected %s, found %s", state->key->form,
+	return node_error(loader, item, "expected %s, found %s", form,
 			  node_describe(item, buffer, sizeof(buffer)));
 }
 
-static int parse_scalar(struct loader *loader, const struct node *item, void *target)
+/* A word, a number or a range, from a scalar. */
+static int parse_range(struct loader *loader, const struct node *item,
+		       const struct scalar_syntax *s, const char *form, struct ranges *ranges)
 {
-	struct scalar_state *state = target;
-	const struct scalar_syntax *s = state->syntax;
-	const struct word *word;
+	const struct word *word = s->words ? word_find(s->words, item->text) : NULL;
 	uint32_t first, last;
-	int r;
 
-	r = node_expect(loader, item, NODE_SCALAR, state->key->form);
-	if (r < 0)
-		return r;
-	word = s->words ? word_find(s->words, item->text) : NULL;
 	if (word)
-		return ranges_add(&state->ranges, word->value, word->value);
+		return ranges_add(ranges, word->value, word->value);
 	if (!range_parse(item->text, &first, &last))
-		return refuse_word(loader, item, state);
+		return refuse_word(loader, item, s, form);
 	if (first > last)
 		return node_error(loader, item, "the range %s is backwards; write %u-%u",
 				  item->text, last, first);
@@ -196,7 +200,47 @@ static int parse_scalar(struct loader *loader, const struct node *item, void *ta
 				  s->hex ? "%s %s is out of range: 0x%04x to 0x%04x"
 					 : "%s %s is out of range: %u to %u",
 				  s->what, item->text, s->least, s->most);
-	return ranges_add(&state->ranges, first, last);
+	return ranges_add(ranges, first, last);
+}
+
+int port_range_parse(struct loader *loader, const struct node *item, struct ranges *ranges)
+{
+	static const char form[] = "a port or a range such as 1024-65535";
+	int r = node_expect(loader, item, NODE_SCALAR, form);
+
+	return r < 0 ? r : parse_range(loader, item, &syntax[FIELD_SPORT], form, ranges);
+}
+
+static int parse_port_set(struct loader *loader, const struct node *item,
+			  struct scalar_state *state)
+{
+	const struct port_set *set;
+	uint32_t index;
+	int r;
+
+	r = set_resolve(loader, item, state->key, SET_PORTS, &index);
+	if (r < 0)
+		return r;
+	set = &loader->policy->port_sets[index];
+	for (size_t i = 0; i < set->n_ranges && !r; i++)
+		r = ranges_add(&state->from_sets, set->ranges[i].first, set->ranges[i].last);
+	return r ? r : text_list_add(&state->items, "%s", item->text);
+}
+
+static int parse_scalar(struct loader *loader, const struct node *item, void *target)
+{
+	struct scalar_state *state = target;
+	int r = node_expect(loader, item, NODE_SCALAR, state->key->form);
+
+	if (r < 0)
+		return r;
+	if (state->key->arg != FIELD_SPORT && state->key->arg != FIELD_DPORT)
+		return parse_range(loader, item, state->syntax, state->key->form, &state->literals);
+	if (item->text[0] == '$')
+		return parse_port_set(loader, item, state);
+	if (name_index_find(&loader->set_names, item->text) >= 0 && !looks_like_number(item->text))
+		return node_error(loader, item, "'%s' is a set; write $%s", item->text, item->text);
+	return parse_range(loader, item, state->syntax, state->key->form, &state->literals);
 }
 
 static int add_text(struct text_list *items, const struct scalar_syntax *s,
@@ -213,13 +257,27 @@ static int add_text(struct text_list *items, const struct scalar_syntax *s,
 	return text_list_add(items, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first, range->last);
 }
 
+/* The normalised text, and all ranges in one. */
+static int join_ranges(struct scalar_state *state)
+{
+	int r = 0;
+
+	ranges_merge(&state->literals);
+	for (size_t i = 0; i < state->literals.n && !r; i++)
+		r = add_text(&state->items, state->syntax, &state->literals.items[i]);
+	for (size_t i = 0; i < state->from_sets.n && !r; i++)
+		r = ranges_add(&state->literals, state->from_sets.items[i].first,
+			       state->from_sets.items[i].last);
+	ranges_merge(&state->literals);
+	return r;
+}
+
 /* target is the rule's draft, key->arg the field. */
 int parse_match_scalar(struct loader *loader, const struct node *value,
 		       const struct key_schema *key, void *target)
 {
 	struct rule_draft *draft = target;
 	struct scalar_state state = { .syntax = &syntax[key->arg], .key = key };
-	struct text_list items = { 0 };
 	const struct node *inner;
 	bool negated;
 	int r;
@@ -227,17 +285,15 @@ int parse_match_scalar(struct loader *loader, const struct node *value,
 	r = negation_unwrap(loader, value, &inner, &negated);
 	if (!r)
 		r = items_parse(loader, inner, parse_scalar, &state);
-	if (!r) {
-		ranges_merge(&state.ranges);
-		for (size_t i = 0; i < state.ranges.n && !r; i++)
-			r = add_text(&items, state.syntax, &state.ranges.items[i]);
-	}
 	if (!r)
-		r = draft_add(draft, key, value, negated, &items);
+		r = join_ranges(&state);
 	if (!r)
-		r = ranges_take(loader, value, &state.ranges, negated,
+		r = draft_add(draft, key, value, negated, &state.items);
+	if (!r)
+		r = ranges_take(loader, value, &state.literals, negated,
 				&draft->rule->scalar[key->arg]);
-	text_list_done(&items);
-	free(state.ranges.items);
+	text_list_done(&state.items);
+	free(state.literals.items);
+	free(state.from_sets.items);
 	return r;
 }

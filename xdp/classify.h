@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "lpm.h"
+#include "macs.h"
 #include "packet.h"
 #include "table.h"
 
@@ -29,6 +30,7 @@ struct classification {
 	__u32 word;
 	__u32 group;      /* of 64 words, as one word of the summary tells of */
 	__u32 address[N_ADDRESS_FIELDS];
+	__u32 mac[N_MAC_FIELDS];
 	__u32 scalar[N_SCALAR_FIELDS];
 };
 
@@ -63,6 +65,10 @@ static __always_inline int classify_begin(const struct packet *packet,
 		state->address[ADDRESS_SRC] = row_start(lpm_row(packet, ADDRESS_SRC));
 	if (lpm_used(ADDRESS_DST))
 		state->address[ADDRESS_DST] = row_start(lpm_row(packet, ADDRESS_DST));
+	if (mac_used(MAC_SRC))
+		state->mac[MAC_SRC] = row_start(mac_row(packet, MAC_SRC));
+	if (mac_used(MAC_DST))
+		state->mac[MAC_DST] = row_start(mac_row(packet, MAC_DST));
 	if (config.uses_scalars) {
 		const __u16 *elements = table(&scalars);
 
@@ -98,6 +104,10 @@ static __always_inline __u64 classify_and_inline(const struct classification *st
 		bits &= row_word(words, state->address[ADDRESS_SRC] + word);
 	if (lpm_used(ADDRESS_DST))
 		bits &= row_word(words, state->address[ADDRESS_DST] + word);
+	if (mac_used(MAC_SRC))
+		bits &= row_word(words, state->mac[MAC_SRC] + word);
+	if (mac_used(MAC_DST))
+		bits &= row_word(words, state->mac[MAC_DST] + word);
 #pragma unroll
 	for (int field = 0; field < N_SCALAR_FIELDS; field++)
 		if (SCALAR_USED(field))

@@ -22,6 +22,7 @@ struct packet {
 	__u8 unknown_extension; /* bool: the IPv6 chain ends in a header that is not parsed */
 	__u8 family;            /* enum family, if ip */
 	__u8 pad;
+	__u64 mac[N_MAC_FIELDS]; /* in host byte order; only if some rule looks at one */
 	/* In host byte order: the upper and the lower half; an IPv4 address is all upper. */
 	__u64 address[N_ADDRESS_FIELDS][2];
 };

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config.h"
 #include "packet.h"
 
 #define ETHERTYPE_MIN 0x600 /* below: an IEEE 802.3 length */
@@ -56,6 +57,26 @@ struct cursor {
 	__u32 upper;           /* bool: an upper header follows */
 };
 
+static __always_inline __u64 mac_number(const __be16 *words)
+{
+	return (__u64)bpf_ntohs(words[0]) << 32 | (__u64)bpf_ntohs(words[1]) << 16 |
+	       bpf_ntohs(words[2]);
+}
+
+static __always_inline int parse_macs(struct xdp_md *ctx, struct packet *packet)
+{
+	struct {
+		__be16 dst[3];
+		__be16 src[3];
+	} macs;
+
+	if (packet_read(ctx, 0, &macs))
+		return -1;
+	packet->mac[MAC_DST] = mac_number(macs.dst);
+	packet->mac[MAC_SRC] = mac_number(macs.src);
+	return 0;
+}
+
 static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct packet *packet,
 						  struct cursor *cursor, __u32 *ethertype)
 {
@@ -64,6 +85,8 @@ static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct pac
 	if (packet->len < ETHERNET_HEADER)
 		return REASON_ETHERNET_TRUNCATED;
 	if (packet_read(ctx, ETHERNET_HEADER - sizeof(type), &type))
+		return REASON_ETHERNET_TRUNCATED;
+	if (config.uses_macs && parse_macs(ctx, packet))
 		return REASON_ETHERNET_TRUNCATED;
 	cursor->offset = ETHERNET_HEADER;
 
@@ -152,6 +175,7 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 	packet_set(packet, FIELD_TTL, ip.ttl);
 	packet_set(packet, FIELD_DSCP, ip.tos >> 2);
 	packet_set(packet, FIELD_PROTO, ip.proto);
+	packet_set(packet, FIELD_IP_OPTIONS, header > IPV4_HEADER);
 	packet_set(packet, FIELD_FRAGMENT, kind);
 	cursor->proto = ip.proto;
 	cursor->upper = kind != FRAGMENT_LATER;
@@ -214,6 +238,8 @@ __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struc
 			return REASON_IPV6_EXTENSION_TRUNCATED;
 		cursor->offset += size;
 
+		if (cursor->proto == PROTO_HOP_BY_HOP)
+			packet_set(packet, FIELD_IP_OPTIONS, 1);
 		if (cursor->proto != PROTO_FRAGMENT) {
 			cursor->proto = extension.next;
 			continue;
@@ -277,6 +303,7 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet 
 	packet_set(packet, FIELD_LENGTH, total);
 	packet_set(packet, FIELD_TTL, ip.hop_limit);
 	packet_set(packet, FIELD_DSCP, version_class_flow >> 22 & 0x3f);
+	packet_set(packet, FIELD_IP_OPTIONS, 0);
 	cursor->proto = ip.next;
 	cursor->end = cursor->offset + total;
 	cursor->offset += IPV6_HEADER;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * compile.c: lays the rules out over bit positions and puts the parts together: first the
- * scalar fields, whose row numbers must fit 16 bits, then the addresses, then a row for each
- * interface and its settings.
+ * compile.c: lays the rules out over bit positions and puts the parts together: first the MAC
+ * addresses and the scalar fields, whose row numbers must fit 16 bits, then the addresses, then a
+ * row for each interface and its settings.
  */
 #include "compile_internal.h"
 
@@ -17,6 +17,7 @@ struct tables *tables_free(struct tables *tables)
 	free(tables->rows);
 	free(tables->lpm4);
 	free(tables->lpm6);
+	free(tables->macs);
 	free(tables->scalars);
 	free(tables->actions);
 	free(tables->configs);
@@ -111,6 +112,9 @@ static void note_uses(const struct tables *tables, const struct ruleset *ruleset
 		for (int field = 0; field < N_SCALAR_FIELDS; field++)
 			if (rule->scalar[field].present)
 				config->uses_scalars |= 1U << field;
+		for (int field = 0; field < N_MAC_FIELDS; field++)
+			if (rule->mac[field].present)
+				config->uses_macs |= 1U << field;
 	}
 }
 
@@ -160,6 +164,11 @@ static int compile_all(struct compiler *compiler)
 	compiler->scratch = calloc(tables->row_words, sizeof(uint64_t));
 	if (!tables->configs || !compiler->scratch)
 		return -ENOMEM;
+	for (enum mac_field field = 0; field < N_MAC_FIELDS; field++) {
+		r = compile_macs(compiler, field);
+		if (r < 0)
+			return r;
+	}
 	for (enum scalar_field field = 0; field < N_SCALAR_FIELDS; field++) {
 		r = scalar_used(compiler, field) ? compile_scalar(compiler, field) : 0;
 		if (r < 0)
@@ -217,6 +226,7 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 	for (size_t i = 0; i < tables->n_configs; i++) {
 		tables->configs[i].n_row_words = tables->n_row_words;
 		tables->configs[i].n_scalars = tables->n_scalars;
+		tables->configs[i].n_macs = tables->n_macs;
 		tables->configs[i].n_lpm4 = tables->n_lpm4;
 		tables->configs[i].n_lpm6 = tables->n_lpm6;
 	}

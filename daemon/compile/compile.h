@@ -26,6 +26,10 @@ struct tables {
 	size_t n_lpm6, lpm6_capacity;
 	uint32_t prefixes[N_ADDRESS_FIELDS]; /* USES_PREFIXES() of the families that have any */
 
+	/* MAC addresses that rules name; see abi.h */
+	uint64_t *macs;
+	uint32_t n_macs;
+
 	/* scalars: for each field that a rule looks at, the row number of packets without it,
 	 * then one for each value of its domain */
 	uint16_t *scalars;

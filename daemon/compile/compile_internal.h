@@ -39,5 +39,9 @@ static inline void row_clear(uint64_t *row, size_t bit)
 /* addresses.c: the LPM entries and rows of one address field, both families. */
 int compile_addresses(struct compiler *compiler, enum address_field field);
 
+/* macs.c: the entries and rows of one MAC field, if some rule looks at it. Before all others: row
+ * numbers must fit an entry. */
+int compile_macs(struct compiler *compiler, enum mac_field field);
+
 /* scalars.c: the table and rows of one scalar field that some rule looks at. */
 int compile_scalar(struct compiler *compiler, enum scalar_field field);

@@ -68,6 +68,7 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 		manifest->n_sets += policy->sets[i].name[0] != '\0';
 		manifest->n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
 	}
+	manifest->n_sets += policy->n_port_sets;
 	manifest->interfaces = calloc(policy->n_interfaces + 1, sizeof(*manifest->interfaces));
 	manifest->rulesets = calloc(policy->n_rulesets + 1, sizeof(*manifest->rulesets));
 	if (!manifest->interfaces || !manifest->rulesets)

@@ -32,6 +32,8 @@ int ruleset_maps_create(const struct tables *tables, const struct rule_action *a
 		  tables->n_row_words * sizeof(*tables->rows) },
 		{ &maps.scalars, "xdpgate_scalars", tables->scalars,
 		  tables->n_scalars * sizeof(*tables->scalars) },
+		{ &maps.macs, "xdpgate_macs", tables->macs,
+		  tables->n_macs * sizeof(*tables->macs) },
 		{ &maps.lpm4, "xdpgate_lpm4", tables->lpm4,
 		  tables->n_lpm4 * sizeof(*tables->lpm4) },
 		{ &maps.lpm6, "xdpgate_lpm6", tables->lpm6,
@@ -63,6 +65,7 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->scalars);
 	close_fd(&maps->actions);
 	close_fd(&maps->redirects);
+	close_fd(&maps->macs);
 	close_fd(&maps->lpm4);
 	close_fd(&maps->lpm6);
 }
@@ -100,6 +103,7 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.scalars, maps->scalars },
 		{ skeleton->maps.actions, maps->actions },
 		{ skeleton->maps.redirects, maps->redirects },
+		{ skeleton->maps.macs, maps->macs },
 		{ skeleton->maps.lpm4, maps->lpm4 },
 		{ skeleton->maps.lpm6, maps->lpm6 },
 		{ skeleton->maps.counter_pages, counters_pages_fd(counters) },

@@ -15,10 +15,10 @@
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, lpm4, lpm6, actions, redirects;
+	int rows, scalars, macs, lpm4, lpm6, actions, redirects;
 };
 
-#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1 })
+#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1 })
 
 /*
  * Create and fill the maps. actions: of each rule of each interface, in the order that

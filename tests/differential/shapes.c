@@ -5,8 +5,8 @@
 #include "build-policy.h"
 #include "util.h"
 
-#define FOR_EACH_PREFIX(set, i, n)                     \
-	for (uint32_t set = 0; set < SHAPE_SETS; set++) \
+#define FOR_EACH_PREFIX(set, i, n)                                                                 \
+	for (uint32_t set = 0; set < SHAPE_SETS; set++)                                            \
 		for (uint32_t i = 0; i < (n); i++)
 
 static uint32_t random_v4(struct rng *rng)
@@ -24,28 +24,26 @@ static uint8_t random_len(struct rng *rng, uint32_t first, uint32_t last)
 static void all_24(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v4(policy, set, random_v4(rng), 24);
+	build_prefix_v4(policy, set, random_v4(rng), 24);
 }
 
 static void all_32(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v4(policy, set, random_v4(rng), 32);
+	build_prefix_v4(policy, set, random_v4(rng), 32);
 }
 
 static void mixed_v4(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v4(policy, set, random_v4(rng),
-				rng_percent(rng, 1) ? random_len(rng, 1, 32)
-						    : random_len(rng, 12, 32));
+	build_prefix_v4(policy, set, random_v4(rng),
+			rng_percent(rng, 1) ? random_len(rng, 1, 32) : random_len(rng, 12, 32));
 }
 
 static void one_slash16(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v4(policy, set, 0x0a0b0000 | rng_below(rng, 65536),
-				random_len(rng, 16, 32));
+	build_prefix_v4(policy, set, 0x0a0b0000 | rng_below(rng, 65536), random_len(rng, 16, 32));
 }
 
 /* Hosts alternate between two sets, so each is a range: 65535, 65536, and 65537 of them, counted
@@ -78,33 +76,31 @@ static void bgp_v6(struct rng *rng, struct policy *policy, uint32_t n)
 	static const uint8_t lens[] = { 29, 32, 32, 32, 36, 40, 44, 46, 48, 48, 48, 48, 48, 64 };
 
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v6(policy, set,
-				0x2000000000000000 | rng_below(rng, 0x0e00) * 0x0001000100000000 |
-					rng_u64(rng) >> 20,
-				0, lens[rng_below(rng, ARRAY_SIZE(lens))]);
+	build_prefix_v6(policy, set,
+			0x2000000000000000 | rng_below(rng, 0x0e00) * 0x0001000100000000 |
+				rng_u64(rng) >> 20,
+			0, lens[rng_below(rng, ARRAY_SIZE(lens))]);
 }
 
 static void lower_half(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v6(policy, set, rng_u64(rng), rng_u64(rng), random_len(rng, 64, 128));
+	build_prefix_v6(policy, set, rng_u64(rng), rng_u64(rng), random_len(rng, 64, 128));
 }
 
 static void mixed_v6(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v6(policy, set, rng_u64(rng), rng_u64(rng),
-				rng_percent(rng, 1) ? random_len(rng, 1, 128)
-						    : random_len(rng, 16, 128));
+	build_prefix_v6(policy, set, rng_u64(rng), rng_u64(rng),
+			rng_percent(rng, 1) ? random_len(rng, 1, 128) : random_len(rng, 16, 128));
 }
 
 /* 64 upper halves, all cut into thousands of pieces. */
 static void one_slash58(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	FOR_EACH_PREFIX(set, i, n)
-		build_prefix_v6(policy, set, 0x20010db8deadbe00 | rng_below(rng, 64),
-				rng_u64(rng) >> (rng_percent(rng, 50) ? 48 : 0),
-				random_len(rng, 40, 128));
+	build_prefix_v6(policy, set, 0x20010db8deadbe00 | rng_below(rng, 64),
+			rng_u64(rng) >> (rng_percent(rng, 50) ? 48 : 0), random_len(rng, 40, 128));
 }
 
 /* One piece in each upper half, some neighbours, now and then two pieces. */
@@ -112,7 +108,8 @@ static void hosts_v6(struct rng *rng, struct policy *policy, uint32_t n)
 {
 	static const uint64_t lower[] = { 0, 1, ~0ULL, 0x8000000000000000, 0x7fffffffffffffff };
 
-	FOR_EACH_PREFIX(set, i, n) {
+	FOR_EACH_PREFIX(set, i, n)
+	{
 		uint64_t hi = rng_percent(rng, 20) ? 0x20010db800000000 | rng_below(rng, n)
 						   : rng_u64(rng) >> 3 | 0x2000000000000000;
 		uint64_t lo = rng_percent(rng, 50) ? rng_u64(rng)

@@ -179,8 +179,7 @@ static int check(struct probe_case *c, enum family family, u128 addresses[N_ADDR
 	packet_proto(&packet, 59);
 	packet_end(&packet);
 	c->n_packets++;
-	return trial_packet(c->trial, &packet,
-			    linear ? NULL : thin(c->thinner, family, addresses));
+	return trial_packet(c->trial, &packet, linear ? NULL : thin(c->thinner, family, addresses));
 }
 
 /* The same packet by the whole policy and by what thin() leaves of it. */

@@ -115,12 +115,11 @@ struct thinner *thinner_new(const struct policy *policy)
 static void add_element(struct prefix_set *set, enum family family, const struct element *element)
 {
 	if (family == FAMILY_V4)
-		set->v4[set->n_v4++] = (struct prefix_v4){ (uint32_t)(element->first >> 96),
-							   element->len };
+		set->v4[set->n_v4++] =
+			(struct prefix_v4){ (uint32_t)(element->first >> 96), element->len };
 	else
 		set->v6[set->n_v6++] = (struct prefix_v6){ (uint64_t)(element->first >> 64),
-							   (uint64_t)element->first,
-							   element->len };
+							   (uint64_t)element->first, element->len };
 }
 
 /* Add to the set all prefixes of the index that hold the address. */

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 	check_words(ethertype_words, "ethertype");
 	check_words(tcp_flag_words, "TCP flag");
 	check_words(fragment_words, "fragment");
+	check_words(ip_options_words, "IP options");
 	for (const struct icmp_word *word = icmp_words; word->name; word++)
 		check(has(".Cm", word->name) || has(".It Cm", word->name), "ICMP type", word->name);
 	printf("1..%d\n", n_tests);

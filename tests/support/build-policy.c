@@ -195,6 +195,22 @@ void build_scalar(struct rule *rule, enum scalar_field field, uint32_t first, ui
 	*APPEND(match->ranges, match->n_ranges) = (struct range){ first, last };
 }
 
+void build_mac(struct rule *rule, enum mac_field field, const uint8_t mac[MAC_BYTES])
+{
+	struct mac_match *match = &rule->mac[field];
+	size_t at = 0;
+
+	match->present = true;
+	while (at < match->n_macs && memcmp(match->macs[at], mac, MAC_BYTES) < 0)
+		at++;
+	if (at < match->n_macs && memcmp(match->macs[at], mac, MAC_BYTES) == 0)
+		return;
+	(void)APPEND(match->macs, match->n_macs);
+	memmove(match->macs + at + 1, match->macs + at,
+		(match->n_macs - 1 - at) * sizeof(*match->macs));
+	memcpy(match->macs[at], mac, MAC_BYTES);
+}
+
 void build_on_interface(struct rule *rule, uint32_t interface)
 {
 	struct interface_match *match = &rule->interface;
@@ -233,6 +249,24 @@ static void print_set(const struct prefix_set *set, FILE *stream)
 	}
 }
 
+static void print_macs(const struct rule *rule, FILE *stream)
+{
+	for (size_t f = 0; f < N_MAC_FIELDS; f++) {
+		const struct mac_match *match = &rule->mac[f];
+
+		if (!match->present)
+			continue;
+		fprintf(stream, " %s %s[", f == MAC_SRC ? "src-mac" : "dst-mac",
+			match->negated ? "not " : "");
+		for (size_t i = 0; i < match->n_macs; i++) {
+			for (int j = 0; j < MAC_BYTES; j++)
+				fprintf(stream, "%s%02x", j ? ":" : i ? " " : "",
+					match->macs[i][j]);
+		}
+		fputs("]", stream);
+	}
+}
+
 static void print_rule(const struct rule *rule, size_t index, FILE *stream)
 {
 	fprintf(stream, "    %zu %s:", index, rule->name);
@@ -259,6 +293,7 @@ static void print_rule(const struct rule *rule, size_t index, FILE *stream)
 		}
 		fputs("]", stream);
 	}
+	print_macs(rule, stream);
 	if (rule->interface.present) {
 		fprintf(stream, " interface %s[", rule->interface.negated ? "not " : "");
 		for (size_t i = 0; i < rule->interface.n_interfaces; i++)

@@ -25,6 +25,7 @@ struct rule *build_rule(struct policy *policy, uint32_t ruleset, const char *nam
 void build_redirect(struct policy *policy, struct rule *rule, const char *port);
 void build_address(struct rule *rule, enum address_field field, uint32_t set);
 void build_scalar(struct rule *rule, enum scalar_field field, uint32_t first, uint32_t last);
+void build_mac(struct rule *rule, enum mac_field field, const uint8_t mac[MAC_BYTES]);
 void build_on_interface(struct rule *rule, uint32_t interface);
 
 /* The whole policy for people, as near to the policy language as the types allow. */

@@ -19,6 +19,7 @@ struct wishes {
 	bool v6;
 	uint32_t v4[N_ADDRESS_FIELDS];
 	uint8_t v6_address[N_ADDRESS_FIELDS][16];
+	uint8_t mac[N_MAC_FIELDS][MAC_BYTES];
 };
 
 /* --- addresses ---------------------------------------------------------------------------- */
@@ -155,6 +156,25 @@ static void wish_scalars(struct rng *rng, const struct rule *rule, const struct 
 	}
 }
 
+static void wish_macs(struct rng *rng, const struct rule *rule, const struct rule *other,
+		      struct wishes *wishes)
+{
+	for (unsigned int f = 0; f < N_MAC_FIELDS; f++) {
+		const struct mac_match *match = rule ? &rule->mac[f] : NULL;
+
+		if ((!match || !match->present) && other && rng_percent(rng, 30))
+			match = &other->mac[f];
+		random_mac(rng, wishes->mac[f]);
+		if (!match || !match->n_macs || rng_percent(rng, 10))
+			continue;
+		memcpy(wishes->mac[f], match->macs[rng_below(rng, (uint32_t)match->n_macs)],
+		       MAC_BYTES);
+		if (rng_percent(rng, 20)) /* a neighbour */
+			wishes->mac[f][rng_below(rng, 2) ? 0 : MAC_BYTES - 1] +=
+				rng_below(rng, 2) ? 1 : 0xff;
+	}
+}
+
 static uint32_t grant(const struct wishes *wishes, unsigned int field, uint32_t otherwise)
 {
 	return wishes->scalar[field].any ? otherwise : wishes->scalar[field].value;
@@ -180,6 +200,7 @@ static void make_wishes(struct rng *rng, const struct policy *policy, size_t int
 	memset(wishes, 0, sizeof(*wishes));
 	wish_addresses(rng, policy, rule, wishes);
 	wish_scalars(rng, rule, other, wishes);
+	wish_macs(rng, rule, other, wishes);
 	wishes->v6 = rng_below(rng, 2);
 	if (!icmp->any && rng_percent(rng, 90))
 		wishes->v6 = icmp->value >> 16;
@@ -190,6 +211,12 @@ static void make_wishes(struct rng *rng, const struct policy *policy, size_t int
 }
 
 /* --- frames ------------------------------------------------------------------------------- */
+
+static void put_macs(const struct wishes *wishes, struct packet *p)
+{
+	memcpy(p->data, wishes->mac[MAC_DST], MAC_BYTES);
+	memcpy(p->data + MAC_BYTES, wishes->mac[MAC_SRC], MAC_BYTES);
+}
 
 static void put_vlan_tags(struct rng *rng, const struct wishes *wishes, struct packet *p)
 {
@@ -315,6 +342,7 @@ static void put_ip(struct rng *rng, const struct wishes *wishes, struct packet *
 	uint8_t dscp = (uint8_t)grant(wishes, FIELD_DSCP, rng_below(rng, 64));
 	uint8_t ttl = (uint8_t)grant(wishes, FIELD_TTL, rng_below(rng, 256));
 	uint8_t ecn = (uint8_t)rng_below(rng, 4);
+	bool options = grant(wishes, FIELD_IP_OPTIONS, rng_percent(rng, 10));
 
 	if (wishes->v6) {
 		packet_ipv6(p, wishes->v6_address[ADDRESS_SRC], wishes->v6_address[ADDRESS_DST]);
@@ -323,6 +351,8 @@ static void put_ip(struct rng *rng, const struct wishes *wishes, struct packet *
 		p->data[p->network + 1] =
 			(uint8_t)((dscp << 6 | ecn << 4 | rng_below(rng, 16)) & 0xff);
 		p->data[p->network + 7] = ttl;
+		if (options)
+			packet_extension(p, 0, 8 + 8 * rng_below(rng, 4));
 		put_extensions(rng, p);
 		put_fragment(rng, wishes, p);
 		if (rng_percent(rng, 20))
@@ -331,8 +361,8 @@ static void put_ip(struct rng *rng, const struct wishes *wishes, struct packet *
 		packet_ipv4(p, wishes->v4[ADDRESS_SRC], wishes->v4[ADDRESS_DST]);
 		p->data[p->network + 1] = (uint8_t)(dscp << 2 | ecn);
 		p->data[p->network + 8] = ttl;
-		if (rng_percent(rng, 10))
-			packet_ipv4_options(p, 4 * rng_below(rng, 11));
+		if (options)
+			packet_ipv4_options(p, 4 * (1 + rng_below(rng, 10)));
 		put_fragment(rng, wishes, p);
 		if (rng_percent(rng, 30)) /* don't fragment, or the reserved bit */
 			p->data[p->network + 6] |= rng_below(rng, 2) ? 0x40 : 0x80;
@@ -389,6 +419,7 @@ void random_packet(struct rng *rng, const struct policy *policy, size_t interfac
 		type = rng_below(rng, 2) ? rng_below(rng, 0x700) : rng_below(rng, 65536);
 
 	packet_start(p);
+	put_macs(&wishes, p);
 	put_vlan_tags(rng, &wishes, p);
 	if (type == 0x0800 || type == 0x86dd)
 		put_ip(rng, &wishes, p);

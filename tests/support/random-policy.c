@@ -5,6 +5,8 @@
  */
 #include "random-policy.h"
 
+#include <string.h>
+
 #include "build-policy.h"
 #include "util.h"
 
@@ -121,9 +123,10 @@ static uint32_t random_value(struct rng *rng, unsigned int field)
 
 static void random_scalar(struct rng *rng, struct rule *rule, unsigned int field)
 {
-	uint32_t n = rng_percent(rng, 10) ? 1 + rng_below(rng, 40) : 1 + rng_below(rng, 3);
+	uint32_t n = rng_percent(rng, 10) ? rng_below(rng, 40) : 1 + rng_below(rng, 3);
 	uint32_t last_value = scalar_field_domain(field) - 1;
 
+	rule->scalar[field].present = true; /* of no value, if it names an empty set of ports */
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t first = random_value(rng, field);
 		uint32_t last = first;
@@ -141,6 +144,39 @@ static void random_scalar(struct rng *rng, struct rule *rule, unsigned int field
 		build_scalar(rule, field, first < last ? first : last, first < last ? last : first);
 	}
 	rule->scalar[field].negated = rng_percent(rng, 25);
+}
+
+void random_mac(struct rng *rng, uint8_t mac[MAC_BYTES])
+{
+	static const uint8_t usual[][MAC_BYTES] = {
+		{ 0, 0, 0, 0, 0, 0 },
+		{ 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+		{ 0x01, 0x80, 0xc2, 0, 0, 0x0e },
+		{ 0x02, 0, 0, 0, 0, 1 },
+		{ 0x02, 0, 0, 0, 0, 2 },
+		{ 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff },
+		{ 0x80, 0, 0, 0, 0, 0 },
+	};
+
+	for (int i = 0; i < MAC_BYTES; i++)
+		mac[i] = usual[rng_below(rng, ARRAY_SIZE(usual))][i];
+	if (rng_percent(rng, 60))
+		memcpy(mac, usual[rng_below(rng, ARRAY_SIZE(usual))], MAC_BYTES);
+	if (rng_percent(rng, 20))
+		mac[rng_below(rng, MAC_BYTES)] ^= (uint8_t)(1 << rng_below(rng, 8));
+}
+
+static void random_macs(struct rng *rng, struct rule *rule, enum mac_field field)
+{
+	uint32_t n = rng_percent(rng, 10) ? 1 + rng_below(rng, 60) : 1 + rng_below(rng, 3);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t mac[MAC_BYTES];
+
+		random_mac(rng, mac);
+		build_mac(rule, field, mac);
+	}
+	rule->mac[field].negated = rng_percent(rng, 25);
 }
 
 static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset, uint32_t index,
@@ -175,6 +211,10 @@ static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset
 
 		if (rng_percent(rng, percent))
 			random_scalar(rng, rule, f);
+	}
+	for (unsigned int f = 0; f < N_MAC_FIELDS; f++) {
+		if (rng_percent(rng, fields_percent / 2))
+			random_macs(rng, rule, f);
 	}
 	if (rng_percent(rng, fields_percent / 2)) {
 		for (uint32_t i = rng_below(rng, 2); i < 2; i++)

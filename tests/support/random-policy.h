@@ -12,6 +12,9 @@
 /* Every field, negations, several rulesets and interfaces, all fates. Free with policy_free(). */
 struct policy *random_policy(struct rng *rng);
 
+/* One of few, so that rules and frames meet. */
+void random_mac(struct rng *rng, uint8_t mac[MAC_BYTES]);
+
 /* A frame of at least 14 bytes, as it could arrive on the interface; now and then malformed. */
 void random_packet(struct rng *rng, const struct policy *policy, size_t interface,
 		   struct packet *p);

@@ -69,21 +69,31 @@ static bool in_prefix_v6(const struct prefix_v6 *prefix, u128 address)
 	       (address ^ join(prefix->hi, prefix->lo)) >> (128 - prefix->len) == 0;
 }
 
-static bool address_condition(const struct policy *policy, const struct address_match *match,
-			      enum family family, uint32_t v4, u128 v6)
+/* For one address, which sets hold it. Looked up once for all rules. Caller frees. */
+static bool *holding_sets(const struct policy *policy, enum family family, uint32_t v4, u128 v6)
+{
+	bool *holding = calloc(policy->n_sets + 1, sizeof(*holding));
+
+	assert_non_null(holding);
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct prefix_set *set = &policy->sets[i];
+
+		for (size_t j = 0; family == FAMILY_V4 && j < set->n_v4; j++)
+			holding[i] |= in_prefix_v4(&set->v4[j], v4);
+		for (size_t j = 0; family == FAMILY_V6 && j < set->n_v6; j++)
+			holding[i] |= in_prefix_v6(&set->v6[j], v6);
+	}
+	return holding;
+}
+
+static bool address_condition(const struct address_match *match, const bool *holding)
 {
 	bool listed = false;
 
 	if (!match->present)
 		return true;
-	for (size_t i = 0; i < match->n_sets; i++) {
-		const struct prefix_set *set = &policy->sets[match->sets[i]];
-
-		for (size_t j = 0; family == FAMILY_V4 && j < set->n_v4; j++)
-			listed |= in_prefix_v4(&set->v4[j], v4);
-		for (size_t j = 0; family == FAMILY_V6 && j < set->n_v6; j++)
-			listed |= in_prefix_v6(&set->v6[j], v6);
-	}
+	for (size_t i = 0; i < match->n_sets; i++)
+		listed |= holding[match->sets[i]];
 	return listed != match->negated;
 }
 
@@ -180,10 +190,10 @@ static void check_address_rows(const struct subject *s, unsigned int field, enum
 			       uint32_t v4, u128 v6)
 {
 	uint32_t row = address_row(s, field, family, v4, v6);
+	bool *holding = holding_sets(s->policy, family, v4, v6);
 
 	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
-		bool expected = address_condition(s->policy, &s->ruleset->rules[i].address[field],
-						  family, v4, v6);
+		bool expected = address_condition(&s->ruleset->rules[i].address[field], holding);
 
 		if (row_bit(s->tables, row, s->first_bit + (uint32_t)i) != expected) {
 			fprintf(stderr, "%s %08x %016llx%016llx, rule %zu: not %d\n",
@@ -194,6 +204,7 @@ static void check_address_rows(const struct subject *s, unsigned int field, enum
 			fail();
 		}
 	}
+	free(holding);
 }
 
 void check_prefix_v4(const struct subject *s, unsigned int field, struct prefix_v4 prefix)

@@ -19,8 +19,8 @@ uint64_t row_word(const struct tables *tables, uint32_t row, uint32_t word)
 {
 	assert_true(row < tables->n_rows);
 	assert_true(word < tables->row_words);
-	return tables->rows[(size_t)row * row_stride(tables) + SUMMARY_WORDS(tables->row_words) +
-			    word];
+	return tables
+		->rows[(size_t)row * row_stride(tables) + SUMMARY_WORDS(tables->row_words) + word];
 }
 
 bool row_bit(const struct tables *tables, uint32_t row, uint32_t bit)
@@ -202,8 +202,7 @@ uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *con
 		   unsigned int field, u128 address)
 {
 	uint64_t lower = (uint64_t)address;
-	uint32_t value =
-		search_half(tables, config->lpm6_entry[field], (uint64_t)(address >> 64));
+	uint32_t value = search_half(tables, config->lpm6_entry[field], (uint64_t)(address >> 64));
 
 	if (is_range(value)) {
 		bool inside = range_word(tables, value, 0) <= lower &&

@@ -343,7 +343,7 @@ static void limits(void **state)
 	len = (size_t)sprintf(text, HEAD);
 	for (int i = 0; i <= MAX_RULES; i++)
 		len += (size_t)sprintf(text + len, "      - {name: r%d, do: count}\n", i);
-	refuses(text, len, "more than 4096 rules");
+	refuses(text, len, "more than 16384 rules");
 
 	len = (size_t)sprintf(text, HEAD "      - {name: r, do: drop, match: {dport: [");
 	for (int i = 0; i <= CONFIG_MAX_RANGES; i++)

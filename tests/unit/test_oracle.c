@@ -333,6 +333,47 @@ static void test_non_ip(void **state)
 	assert_false(matches(FIELD_ETHERTYPE, 0x86dd, 0x86dd, false));
 }
 
+/* Every frame carries both, and yet they are no ethertype condition. */
+static void test_macs(void **state)
+{
+	static const uint8_t dst[] = { 2, 0, 0, 0, 0, 1 }, src[] = { 2, 0, 0, 0, 0, 2 };
+	static const uint8_t other[] = { 2, 0, 0, 0, 0, 3 };
+
+	for (enum mac_field field = 0; field < N_MAC_FIELDS; field++) {
+		struct rule *rule;
+		struct policy *policy = one_rule(&rule);
+		struct mac_match *match = &rule->mac[field];
+
+		ipv4_tcp(); /* from 02:..:02 to 02:..:01 */
+		build_mac(rule, field, other);
+		build_mac(rule, field, field == MAC_SRC ? dst : src);
+		assert_int_equal(judge_on(policy, 0).reason, REASON_DEFAULT);
+		match->negated = true;
+		assert_int_equal(judge_on(policy, 0).rule, 0);
+		build_mac(rule, field, field == MAC_SRC ? src : dst);
+		assert_int_equal(judge_on(policy, 0).reason, REASON_DEFAULT);
+		match->negated = false;
+		assert_int_equal(judge_on(policy, 0).rule, 0);
+		/* Compared as a whole; in the last two bits the others of the list differ. */
+		for (size_t bit = 0; bit < 46; bit++) {
+			size_t at = (field == MAC_SRC ? 6 : 0) + bit / 8;
+
+			p->data[at] ^= (uint8_t)(0x80 >> bit % 8);
+			assert_int_equal(judge_on(policy, 0).reason, REASON_DEFAULT);
+			p->data[at] ^= (uint8_t)(0x80 >> bit % 8);
+		}
+
+		packet_start(p);
+		packet_ethertype(p, 0x0806);
+		assert_int_equal(judge_on(policy, 0).reason, REASON_NON_IP);
+		build_scalar(rule, FIELD_ETHERTYPE, 0x0806, 0x0806);
+		assert_int_equal(judge_on(policy, 0).rule, 0);
+		packet_ethertype(p, 0x0100); /* 802.3: no ethertype, but addresses */
+		assert_int_equal(judge_on(policy, 0).reason, REASON_NON_IP);
+		policy_free(policy);
+	}
+}
+
 static void test_interfaces(void **state)
 {
 	struct policy *policy = build_policy();
@@ -402,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_and_of_or),
 		cmocka_unit_test(test_not_later),
 		cmocka_unit_test(test_non_ip),
+		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_any_bytes),
 	};

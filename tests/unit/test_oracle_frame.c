@@ -400,6 +400,56 @@ static void test_unknown_extension(void **state)
 	}
 }
 
+/* --- options, both families --------------------------------------------------------------- */
+
+static void test_ip_options(void **state)
+{
+	packet_start(p);
+	assert_lacks(FIELD_IP_OPTIONS);
+	ipv4_tcp();
+	assert_carries(FIELD_IP_OPTIONS, 0);
+	ipv4(); /* any header beyond 20 bytes, be it all padding */
+	packet_ipv4_options(p, 4);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 1);
+	ipv4(); /* a later fragment too */
+	packet_ipv4_options(p, 40);
+	packet_fragment(p, 64, 1);
+	packet_payload(p, 8);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 1);
+
+	ipv6_tcp();
+	assert_carries(FIELD_IP_OPTIONS, 0);
+	ipv6();
+	packet_extension(p, 0, 8);
+	packet_udp(p, 1, 2);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 1);
+	ipv6(); /* no options: destination options, routing, AH, fragment */
+	packet_extension(p, 60, 16);
+	packet_extension(p, 43, 8);
+	packet_extension(p, 51, 12);
+	packet_fragment(p, 0, 1);
+	packet_udp(p, 1, 2);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 0);
+	packet_start(p); /* anywhere in the chain, here the last before a later fragment */
+	packet_ipv6(p, src6, dst6);
+	packet_extension(p, 60, 8);
+	packet_extension(p, 0, 8);
+	packet_fragment(p, 64, 1);
+	packet_payload(p, 8);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 1);
+	ipv6(); /* but not behind its end: the next header of a later fragment is not read */
+	packet_fragment(p, 64, 1);
+	packet_proto(p, 0);
+	packet_payload(p, 16);
+	packet_end(p);
+	assert_carries(FIELD_IP_OPTIONS, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_extension_lengths),
 		cmocka_unit_test(test_ipv6_chain_ends),
 		cmocka_unit_test(test_unknown_extension),
+		cmocka_unit_test(test_ip_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
