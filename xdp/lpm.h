@@ -31,25 +31,28 @@ static __always_inline __u32 lpm_lookup(void *map, const void *key, __u32 miss)
 	return row ? *row : miss;
 }
 
-/* The row of the packet's source or destination. */
+/* The row of the packet's source or destination. The keys are copied: 6.1 lets a lookup's key
+ * be on the stack, but not in memory that a function was handed. */
 static __always_inline __u32 lpm_row(const struct packet *packet, enum address_field field)
 {
 	if (!packet->ip)
 		return config.lpm_absent_row[field];
 	if (packet->family == FAMILY_V4) {
+		struct lpm_key_v4 key = packet->address[field].v4;
 		__u32 miss = config.lpm_miss_row[field][FAMILY_V4];
 
 		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V4)))
 			return miss;
 		return lpm_lookup(field == ADDRESS_SRC ? (void *)&lpm_src_v4 : &lpm_dst_v4,
-				  &packet->address[field].v4, miss);
+				  &key, miss);
 	} else {
+		struct lpm_key_v6 key = packet->address[field].v6;
 		__u32 miss = config.lpm_miss_row[field][FAMILY_V6];
 
 		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))
 			return miss;
 		return lpm_lookup(field == ADDRESS_SRC ? (void *)&lpm_src_v6 : &lpm_dst_v6,
-				  &packet->address[field].v6, miss);
+				  &key, miss);
 	}
 }
 

@@ -22,8 +22,8 @@ struct packet {
 	__u8 unknown_extension; /* bool: the IPv6 chain ends in a header that is not parsed */
 	__u8 family;            /* enum family, if ip */
 	__u8 pad;
-	/* Addresses in network byte order; IPv4 uses the first four bytes. Filled as keys so
-	 * that the lookups need no copy. */
+	/* Addresses in network byte order, as the keys of their lookups; IPv4 uses the first
+	 * four bytes. */
 	union {
 		struct lpm_key_v4 v4;
 		struct lpm_key_v6 v6;
