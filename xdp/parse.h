@@ -213,7 +213,10 @@ __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struc
 	if (!packet || !cursor)
 		return REASON_IPV6_TRUNCATED;
 
-	for (int i = 0; extension_known(cursor->proto); i++) {
+	/* Unrolled: where the compiler closes a loop by falling through to its head instead of
+	 * a jump, kernels before 6.8 refuse the program ("back-edge"). */
+#pragma unroll
+	for (int i = 0; i <= MAX_IPV6_EXTENSIONS; i++) {
 		struct {
 			__u8 next;
 			__u8 length;
@@ -222,6 +225,8 @@ __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struc
 		} extension;
 		__u32 size, fragment;
 
+		if (!extension_known(cursor->proto))
+			break;
 		if (i == MAX_IPV6_EXTENSIONS)
 			return REASON_IPV6_EXTENSION_CHAIN;
 		if (cursor->end - cursor->offset < EXTENSION_HEADER ||

@@ -92,8 +92,8 @@ static int get_map(struct counters *counters, const char *name, const struct bpf
 	return TAKE_FD(fd);
 }
 
-static int create_map(struct counters *counters, const char *name,
-		      const struct bpf_map_info *kind, int inner_fd, struct diags *diags)
+static int create_map(struct counters *counters, const char *name, const struct bpf_map_info *kind,
+		      int inner_fd, struct diags *diags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = kind->map_flags,
 		    .inner_map_fd = inner_fd);
@@ -222,8 +222,7 @@ static int set_owner(struct counters *counters, const struct counter_identity *i
 
 static bool identity_valid(const struct counter_identity *identity)
 {
-	return memchr(identity->policy, '\0', NAME_LEN) &&
-	       memchr(identity->rule, '\0', NAME_LEN) &&
+	return memchr(identity->policy, '\0', NAME_LEN) && memchr(identity->rule, '\0', NAME_LEN) &&
 	       memchr(identity->interface, '\0', NAME_LEN);
 }
 
@@ -296,9 +295,8 @@ static int set_baselines(struct counters *counters, uint32_t slot, uint32_t n)
 		int r = sum_slot(counters, i, &sum);
 
 		if (r >= 0)
-			r = bpf_map_update_elem(
-				counters->pages[i / COUNTERS_PER_PAGE].baselines_fd, &index, &sum,
-				BPF_ANY);
+			r = bpf_map_update_elem(counters->pages[i / COUNTERS_PER_PAGE].baselines_fd,
+						&index, &sum, BPF_ANY);
 		if (r < 0)
 			return r;
 	}

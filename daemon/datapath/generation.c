@@ -37,8 +37,7 @@ static struct generation *generation_new(void)
 
 /* --- building ---------------------------------------------------------------------------- */
 
-int manifest_assign_slots(struct manifest *manifest, struct counters *counters,
-			  struct diags *diags)
+int manifest_assign_slots(struct manifest *manifest, struct counters *counters, struct diags *diags)
 {
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
 		struct manifest_interface *interface = &manifest->interfaces[i];
@@ -207,8 +206,8 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 	if (r >= 0)
 		r = pins_put(pins, fd, "generations/%llu/manifest", number);
 	if (r < 0)
-		return kernel_error(diags, r, "cannot pin %s/generations/%llu/manifest",
-				    pins->path, number);
+		return kernel_error(diags, r, "cannot pin %s/generations/%llu/manifest", pins->path,
+				    number);
 	return 0;
 }
 
@@ -368,7 +367,7 @@ static int consider(const char *name, void *context)
 		search->highest = number;
 	r = read_manifest(search->pins, number, &manifest);
 	if (r == -ENOENT)
-		return 0; /* never completed */
+		return 0;                                 /* never completed */
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) /* nothing is wrong with the pin */
 		return kernel_error(search->diags, r, "cannot read %s/generations/%s/manifest",
 				    search->pins->path, name);
@@ -377,8 +376,8 @@ static int consider(const char *name, void *context)
 			     "%s/generations/%s is %s; it is not adopted, and goes with the next "
 			     "policy that is loaded",
 			     search->pins->path, name,
-			     r == -ESTALE ? "of another version of xdpgate" :
-					    "not a generation of xdpgate, or damaged");
+			     r == -ESTALE ? "of another version of xdpgate"
+					  : "not a generation of xdpgate, or damaged");
 		return 0;
 	}
 	live = in_a_slot(search, number);
@@ -396,8 +395,7 @@ static int consider(const char *name, void *context)
 int generation_find(const struct pins *pins, struct port *const *ports, size_t n_ports,
 		    struct generation **ret, uint64_t *ret_highest, struct diags *diags)
 {
-	struct search search = { .pins = pins, .ports = ports, .n_ports = n_ports,
-				 .diags = diags };
+	struct search search = { .pins = pins, .ports = ports, .n_ports = n_ports, .diags = diags };
 	struct generation *generation;
 	int r;
 

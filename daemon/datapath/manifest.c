@@ -89,8 +89,7 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 		to->ruleset = from->ruleset;
 		to->mode = from->mode;
 		to->required = from->required;
-		to->slots = calloc(policy->rulesets[from->ruleset].n_rules + 1,
-				   sizeof(*to->slots));
+		to->slots = calloc(policy->rulesets[from->ruleset].n_rules + 1, sizeof(*to->slots));
 		if (!to->slots)
 			return -ENOMEM;
 	}
@@ -199,8 +198,8 @@ static void *stream_array(struct stream *stream, void *array, uint32_t *n, size_
 static void stream_ruleset(struct stream *stream, struct manifest_ruleset *ruleset)
 {
 	stream_name(stream, ruleset->name, NAME_LEN);
-	ruleset->rules = stream_array(stream, ruleset->rules, &ruleset->n_rules,
-				      sizeof(*ruleset->rules));
+	ruleset->rules =
+		stream_array(stream, ruleset->rules, &ruleset->n_rules, sizeof(*ruleset->rules));
 	for (uint32_t i = 0; stream->error >= 0 && i < ruleset->n_rules; i++) {
 		stream_name(stream, ruleset->rules[i].name, NAME_LEN);
 		stream_text(stream, &ruleset->rules[i].match);
@@ -242,8 +241,7 @@ static void stream_manifest(struct stream *stream, struct manifest *manifest)
 					  sizeof(*manifest->rulesets));
 	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_rulesets; i++)
 		stream_ruleset(stream, &manifest->rulesets[i]);
-	manifest->interfaces = stream_array(stream, manifest->interfaces,
-					    &manifest->n_interfaces,
+	manifest->interfaces = stream_array(stream, manifest->interfaces, &manifest->n_interfaces,
 					    sizeof(*manifest->interfaces));
 	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_interfaces; i++)
 		stream_interface(stream, manifest, &manifest->interfaces[i]);
@@ -254,7 +252,7 @@ int manifest_encode(const struct manifest *manifest, void **ret, size_t *ret_siz
 	struct stream stream = { .write = true };
 	struct header header = { .magic = MAGIC, .abi = XDPGATE_ABI_VERSION };
 
-	STREAM(&stream, header); /* room for it */
+	STREAM(&stream, header);                               /* room for it */
 	stream_manifest(&stream, (struct manifest *)manifest); /* writing changes nothing */
 	if (stream.error < 0) {
 		free(stream.data);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xdp/libxdp.h>
 
+#include "attachment.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -46,81 +47,6 @@ static struct port *port_new(int ifindex, const char *key)
 	return port;
 }
 
-/* --- who is attached --------------------------------------------------------------------- */
-
-static void multiprog_closep(struct xdp_multiprog **multiprog)
-{
-	if (*multiprog)
-		xdp_multiprog__close(*multiprog);
-}
-
-/* What is attached to the device: *ret NULL if nothing is. */
-static int get_multiprog(int ifindex, struct xdp_multiprog **ret)
-{
-	struct xdp_multiprog *multiprog = xdp_multiprog__get_from_ifindex(ifindex);
-	long error = libxdp_get_error(multiprog);
-
-	*ret = NULL;
-	if (error == -ENOENT)
-		return 0;
-	if (error)
-		return error;
-	*ret = multiprog;
-	return 0;
-}
-
-/* 1 if the program uses the map, 0 if not or if there is no such program (any more), or a
- * negative errno: it cannot be told. Conclusions from "not" remove pins, so the three are
- * kept apart everywhere. */
-static int uses_map(uint32_t program_id, uint32_t map_id)
-{
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(program_id);
-	struct bpf_prog_info info = {};
-	__u32 ids[16], len = sizeof(info);
-	int r;
-
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	info.nr_map_ids = ARRAY_SIZE(ids);
-	info.map_ids = (uintptr_t)ids;
-	r = bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (r < 0)
-		return r;
-	for (__u32 i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
-		if (ids[i] == map_id)
-			return 1;
-	return 0;
-}
-
-/* Our entry among the programs on the device, which multiprog owns. 0, -ENOENT: it is not
- * there, or another errno: it cannot be told. */
-static int find_entry(struct xdp_multiprog *multiprog, int slot_fd, struct xdp_program **ret)
-{
-	uint32_t slot_id = kernel_map_id(slot_fd);
-	struct xdp_program *program = NULL;
-	int r;
-
-	if (!multiprog)
-		return -ENOENT;
-	if (!slot_id)
-		return -EIO;
-	if (xdp_multiprog__is_legacy(multiprog)) {
-		program = xdp_multiprog__main_prog(multiprog);
-		r = program ? uses_map(xdp_program__id(program), slot_id) : 0;
-		if (r > 0)
-			*ret = program;
-		return r > 0 ? 0 : r < 0 ? r : -ENOENT;
-	}
-	while ((program = xdp_multiprog__next_prog(program, multiprog))) {
-		r = uses_map(xdp_program__id(program), slot_id);
-		if (r > 0)
-			*ret = program;
-		if (r)
-			return r > 0 ? 0 : r;
-	}
-	return -ENOENT;
-}
-
 /* --- frags ------------------------------------------------------------------------------- */
 
 /* A PROG_ARRAY takes only programs with the frags flag of those that use it, and which one the
@@ -131,8 +57,10 @@ static int slot_takes_frags(int slot_fd)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_XDP_HAS_FRAGS);
 	const struct bpf_insn program[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2,
-		  .src_reg = BPF_PSEUDO_MAP_FD, .imm = slot_fd },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_2,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = slot_fd },
 		{ 0 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 0 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
@@ -147,53 +75,33 @@ static int slot_takes_frags(int slot_fd)
 
 /* --- adopting ---------------------------------------------------------------------------- */
 
-/* The device's own idea of what is attached: our entry, or the dispatcher it is in. */
-static int attached_id(const struct port *port, uint32_t *ret)
+static int note_attachment(struct port *port)
 {
-	return bpf_xdp_query_id(port->ifindex,
-				port->mode == ATTACH_GENERIC ? XDP_FLAGS_SKB_MODE
-							     : XDP_FLAGS_DRV_MODE,
-				ret);
-}
-
-static int note_attachment(struct port *port, struct xdp_multiprog *multiprog)
-{
-	struct xdp_program *entry;
+	struct attachment attachment;
 	int r;
 
-	r = find_entry(multiprog, port->slot_fd, &entry);
+	r = attachment_find(port->ifindex, port->slot_fd, &attachment);
 	if (r < 0)
 		return r;
 	r = slot_takes_frags(port->slot_fd);
 	if (r < 0)
 		return r;
 	port->frags = r;
-	port->mode = xdp_multiprog__attach_mode(multiprog) == XDP_MODE_SKB ? ATTACH_GENERIC
-									   : ATTACH_NATIVE;
-	port->dispatcher = !xdp_multiprog__is_legacy(multiprog);
-	return attached_id(port, &port->attached_id);
+	port->mode = attachment.mode;
+	port->dispatcher = attachment.dispatcher;
+	return 0;
 }
 
-int port_is_attached(struct port *port)
+int port_is_attached(const struct port *port)
 {
-	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
-	uint32_t id = 0;
-	int r;
+	struct attachment attachment;
+	int r = attachment_find(port->ifindex, port->slot_fd, &attachment);
 
-	r = attached_id(port, &id);
-	if (r >= 0 && id && id == port->attached_id)
-		return 1;
-	/* Under the dispatcher, another program that comes or goes changes the id. */
-	if (r >= 0)
-		r = get_multiprog(port->ifindex, &multiprog);
-	if (r >= 0)
-		r = note_attachment(port, multiprog);
 	return r == -ENOENT || r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
 int port_adopt(const struct pins *pins, const char *key, struct port **ret, struct diags *diags)
 {
-	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
 	_cleanup_(port_freep) struct port *port = NULL;
 	char name[IFNAMSIZ];
 	int ifindex = pins_port_ifindex(pins, key);
@@ -213,12 +121,9 @@ int port_adopt(const struct pins *pins, const char *key, struct port **ret, stru
 	if (r < 0)
 		return kernel_error(diags, r, "cannot open what is pinned in %s/ports/%s",
 				    pins->path, key);
-	r = get_multiprog(ifindex, &multiprog);
-	if (r < 0)
-		return kernel_error(diags, r, "cannot tell what XDP program is on %s", name);
-	r = note_attachment(port, multiprog);
-	if (r == -ENOENT)
-		return r;
+	r = note_attachment(port);
+	if (r == -ENOENT || r == -ENODEV)
+		return -ENOENT;
 	if (r < 0)
 		return kernel_error(diags, r, "cannot tell whether xdpgate is attached to %s",
 				    name);
@@ -238,7 +143,7 @@ bool port_is_orphan(const struct pins *pins, const char *key)
 	if (!slot_id)
 		return false;
 	while ((r = bpf_prog_get_next_id(program_id, &program_id)) == 0)
-		if (uses_map(program_id, slot_id)) /* or might */
+		if (program_uses_map(program_id, slot_id)) /* or might */
 			return false;
 	return r == -ENOENT; /* that was the last */
 }
@@ -288,9 +193,9 @@ static int make_maps(const struct pins *pins, struct port *port, bool fail_close
 	r = port->slot_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "xdpgate_slot",
 					   sizeof(uint32_t), sizeof(uint32_t), 1, NULL);
 	if (r >= 0)
-		r = port->fall_through_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdpgate_fall",
-							   sizeof(uint32_t), sizeof(uint32_t), 1,
-							   NULL);
+		r = port->fall_through_fd =
+			bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdpgate_fall", sizeof(uint32_t),
+				       sizeof(uint32_t), 1, NULL);
 	if (r >= 0)
 		r = port_set_fall_through(port, fail_closed);
 	if (r >= 0)
@@ -323,8 +228,7 @@ static int attach_entry(struct port *port, enum attach_mode mode)
 		r = xdp_program__set_run_prio(program, RUN_PRIORITY);
 	if (r >= 0)
 		r = xdp_program__attach(program, port->ifindex,
-					mode == ATTACH_NATIVE ? XDP_MODE_NATIVE : XDP_MODE_SKB,
-					0);
+					mode == ATTACH_NATIVE ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
 	if (program && !libxdp_get_error(program))
 		xdp_program__close(program);
 	entry_bpf__destroy(skeleton);
@@ -334,7 +238,6 @@ static int attach_entry(struct port *port, enum attach_mode mode)
 int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, bool fail_closed,
 		struct port **ret, struct diags *diags)
 {
-	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
 	_cleanup_(port_freep) struct port *port = NULL;
 	char key[PORT_KEY_LEN], name[IFNAMSIZ];
 	bool attached = false;
@@ -351,15 +254,15 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 	if (r < 0) {
 		kernel_error(diags, r, "cannot make the maps of %s", name);
 	} else {
-		r = attach_entry(port, mode);
+		r = attachment_is_possible(ifindex);
+		if (r >= 0)
+			r = attach_entry(port, mode);
 		if (r < 0)
 			attach_error(diags, r, name, mode);
 	}
 	if (r >= 0) {
 		attached = true;
-		r = get_multiprog(ifindex, &multiprog);
-		if (r >= 0)
-			r = note_attachment(port, multiprog);
+		r = note_attachment(port);
 		if (r < 0)
 			kernel_error(diags, r, "attached to %s, but cannot find it there", name);
 	}
@@ -377,23 +280,14 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 
 int port_detach(const struct pins *pins, struct port *port, struct diags *diags)
 {
-	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
-	struct xdp_program *entry = NULL;
 	char name[IFNAMSIZ];
 	int r;
 
 	/* A device that is gone took its program along. */
 	if (if_indextoname(port->ifindex, name)) {
 		kernel_forget();
-		r = get_multiprog(port->ifindex, &multiprog);
-		if (r >= 0)
-			r = find_entry(multiprog, port->slot_fd, &entry);
-		if (r >= 0 && xdp_multiprog__is_legacy(multiprog))
-			r = xdp_multiprog__detach(multiprog);
-		else if (r >= 0)
-			r = xdp_program__detach(entry, port->ifindex,
-						xdp_multiprog__attach_mode(multiprog), 0);
-		if (r < 0 && r != -ENOENT)
+		r = attachment_remove(port->ifindex, port->slot_fd);
+		if (r < 0 && r != -ENOENT && r != -ENODEV)
 			return kernel_error(diags, r, "cannot detach from %s", name);
 	}
 	r = pins_remove(pins, "ports/%s", port->key);

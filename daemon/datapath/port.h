@@ -25,7 +25,6 @@ struct port {
 	enum attach_mode mode; /* as attached */
 	bool dispatcher;       /* through libxdp's dispatcher, beside other programs */
 	bool frags;            /* what the slot takes: multi-buffer programs or not */
-	uint32_t attached_id;  /* of the program on the device: the entry's or the dispatcher's */
 };
 
 /*
@@ -36,7 +35,7 @@ int port_adopt(const struct pins *pins, const char *key, struct port **ret, stru
 
 /* Our entry is still on the device: 1; 0: it is not (another device has the number now, or
  * somebody took it off); negative errno: cannot tell. */
-int port_is_attached(struct port *port);
+int port_is_attached(const struct port *port);
 
 /*
  * port_attach() - attach the entry to a device, natively or generically as asked, never

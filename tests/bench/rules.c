@@ -54,7 +54,7 @@ static int load_scan(const struct filters *filters, struct row *row, struct peer
 	if (r < 0) {
 		row->peer_name = "bpf_loop";
 		snprintf(row->peer.note, sizeof(row->peer.note),
-			 "the verifier refuses a plain loop over so many rules (%s)", strerror(-r));
+			 "the verifier refuses a plain loop over so many rules");
 	}
 	r = peer_scan(scan, (uint32_t)filters->n, SCAN_HELPER, ret_reference, &refused);
 	if (r < 0)
@@ -97,7 +97,7 @@ static int measure_filters(struct bench *bench, struct row *row, const struct fi
 	return r;
 }
 
-/* One family at one size; *smallest and *largest remember for the growth. */
+/* One family at one size; *smallest remembers the cost of the first 100 rules. */
 static int measure_set(struct bench *bench, const char *family, const char *size,
 		       const struct filters *filters, double *smallest)
 {

@@ -62,8 +62,7 @@ void scratch_run(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	assert_in_range(vsnprintf(command, sizeof(command), format, args), 1,
-			sizeof(command) - 1);
+	assert_in_range(vsnprintf(command, sizeof(command), format, args), 1, sizeof(command) - 1);
 	va_end(args);
 	if (system(command) != 0)
 		fail_msg("this command failed: %s", command);

@@ -34,8 +34,7 @@ static struct counters *reopen(const struct pins *pins, struct counters *counter
 	return counters;
 }
 
-static struct counter_identity identity(const char *policy, const char *rule,
-					const char *interface)
+static struct counter_identity identity(const char *policy, const char *rule, const char *interface)
 {
 	struct counter_identity ret = {};
 
@@ -94,8 +93,8 @@ static void expect_count(struct counters *counters, uint32_t slot, uint64_t pack
 	assert_int_equal(counter.bytes, packets * n * 100);
 }
 
-static void set_registry(const struct pins *pins, const struct counter_identity *who,
-			 uint32_t slot, uint64_t retired_usec)
+static void set_registry(const struct pins *pins, const struct counter_identity *who, uint32_t slot,
+			 uint64_t retired_usec)
 {
 	_cleanup_close_ int fd = pinned(pins, "registry");
 	struct registry_value value = { slot, 0, retired_usec };
@@ -208,8 +207,7 @@ static void test_too_many(void **state)
 		snprintf(name, sizeof(name), "i%d", i);
 		who = identity("", "", name);
 		r = counters_assign(counters, &who, &slot, &diags);
-		assert_true(r == 0 ||
-			    i == MAX_COUNTER_PAGES * COUNTERS_PER_PAGE / INTERFACE_BLOCK);
+		assert_true(r == 0 || i == MAX_COUNTER_PAGES * COUNTERS_PER_PAGE / INTERFACE_BLOCK);
 	}
 	assert_int_equal(r, -ENOSPC);
 	expect_error(&diags, "no counter slots are left");

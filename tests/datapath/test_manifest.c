@@ -214,7 +214,8 @@ static void check_forged(uint8_t *bytes, size_t size)
 /* Each four bytes might be a length, a number or an index: try what a liar would. */
 static void forged(void **state)
 {
-	static const uint32_t lies[] = { 0, 1, 2, 3, 4, 255, 65535, 65536, 65537, 0x7fffffff,
+	static const uint32_t lies[] = { 0,          1,          2,         3,     4,
+					 255,        65535,      65536,     65537, 0x7fffffff,
 					 0x80000000, 0xfffffffe, 0xffffffff };
 	size_t size;
 	_cleanup_free_ uint8_t *bytes = encoded(&size);
@@ -251,16 +252,16 @@ static void out_of_range(void **state)
 	struct manifest *manifest = sample();
 	const uint32_t n_slots = MAX_COUNTER_PAGES * COUNTERS_PER_PAGE;
 
-#define REFUSED_WITH(field, value)                                             \
-	do {                                                                   \
-		__typeof__(field) _was = (field);                              \
-		_cleanup_free_ void *_bytes = NULL;                            \
-		size_t _size;                                                  \
-									       \
-		(field) = (value);                                             \
-		assert_int_equal(manifest_encode(manifest, &_bytes, &_size), 0); \
-		refused(_bytes, _size, -EINVAL);                               \
-		(field) = _was;                                                \
+#define REFUSED_WITH(field, value)                                                                 \
+	do {                                                                                       \
+		__typeof__(field) _was = (field);                                                  \
+		_cleanup_free_ void *_bytes = NULL;                                                \
+		size_t _size;                                                                      \
+                                                                                                   \
+		(field) = (value);                                                                 \
+		assert_int_equal(manifest_encode(manifest, &_bytes, &_size), 0);                   \
+		refused(_bytes, _size, -EINVAL);                                                   \
+		(field) = _was;                                                                    \
 	} while (0)
 
 	REFUSED_WITH(manifest->generation, 0);
@@ -277,10 +278,10 @@ static void out_of_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),       cmocka_unit_test(nothing_in_it),
-		cmocka_unit_test(padded),           cmocka_unit_test(cut_off),
-		cmocka_unit_test(flipped),          cmocka_unit_test(other_version),
-		cmocka_unit_test(forged),           cmocka_unit_test(forged_at_random),
+		cmocka_unit_test(round_trip),   cmocka_unit_test(nothing_in_it),
+		cmocka_unit_test(padded),       cmocka_unit_test(cut_off),
+		cmocka_unit_test(flipped),      cmocka_unit_test(other_version),
+		cmocka_unit_test(forged),       cmocka_unit_test(forged_at_random),
 		cmocka_unit_test(out_of_range),
 	};
 

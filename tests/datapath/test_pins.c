@@ -219,7 +219,7 @@ static void test_keys(void **state)
 {
 	static const char *const forms[] = { "n%llu-i7x", "n%llu-i07", "n%llu-i+7", "n%llu-i-7",
 					     "n0%llu-i7", "n%llu-i0",  "n%llu-i",   "n%llu",
-					     "n%llu-i7 ", "N%llu-i7", " n%llu-i7" };
+					     "n%llu-i7 ", "N%llu-i7",  " n%llu-i7" };
 	char key[PORT_KEY_LEN];
 	struct pins pins;
 

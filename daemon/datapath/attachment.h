@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * attachment.h: which XDP program is on a network device, and whether our entry is among them:
+ * alone, or as a component of libxdp's dispatcher. "Our entry" is whichever program uses the
+ * slot.
+ *
+ * Whoever hears that the entry is not there removes pins, so that answer (-ENOENT) is kept
+ * apart from every failure to tell. libxdp is asked about its dispatcher only: it leaves a
+ * descriptor open each time it looks at a program that stands alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+struct attachment {
+	uint32_t id; /* of the program that the device runs: the entry, or the dispatcher */
+	enum attach_mode mode;
+	bool dispatcher;
+};
+
+/* Find the entry that uses the slot. 0, -ENOENT: it is not on the device, -ENODEV: there is no
+ * such device, or another errno. */
+int attachment_find(int ifindex, int slot_fd, struct attachment *ret);
+
+/* Is the device free for our entry, or has it a dispatcher that would take it in? 0, -EBUSY:
+ * another program stands there alone, or another errno. */
+int attachment_is_possible(int ifindex);
+
+/* Take that entry off; others stay. -ENOENT: it is not there. */
+int attachment_remove(int ifindex, int slot_fd);
+
+/* 1 if the program uses the map, 0 if not or if there is no such program (any more), or a
+ * negative errno. */
+int program_uses_map(uint32_t program_id, uint32_t map_id);
