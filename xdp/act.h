@@ -85,8 +85,7 @@ static __always_inline void act_trace(const struct judgement *judgement)
 }
 
 /* Count the packet under its verdict and reason, and turn them into the program's result. */
-static __always_inline int act(struct judgement *judgement, __u32 bytes,
-			       struct counter_page *home)
+static __always_inline int act(struct judgement *judgement, __u32 bytes, struct counter_page *home)
 {
 	int action = XDP_PASS;
 

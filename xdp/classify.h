@@ -19,8 +19,7 @@ TABLE_MAP(scalars, sizeof(__u16));
 
 /* Groups of words that the policy's rules lie in. */
 #define FIRST_GROUP (config.first_word / ROW_WORD_BITS)
-#define END_GROUP \
-	((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
+#define END_GROUP ((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
 
 /* The state of one packet's classification: where each field's row starts, and what is left of
  * the words in hand. */
@@ -28,7 +27,7 @@ struct classification {
 	__u64 bits;       /* matches of word `word` that were not handed out yet */
 	__u64 candidates; /* words of group `group - 1` that were not looked at yet */
 	__u32 word;
-	__u32 group;      /* of 64 words, as one word of the summary tells of */
+	__u32 group; /* of 64 words, as one word of the summary tells of */
 	__u32 address[N_ADDRESS_FIELDS];
 	__u32 mac[N_MAC_FIELDS];
 	__u32 scalar[N_SCALAR_FIELDS];
@@ -53,8 +52,7 @@ static __always_inline __u32 scalar_row(const struct packet *packet, const __u16
 }
 
 /* Look all fields up. -1 if the tables cannot be read, which no map of this program allows. */
-static __always_inline int classify_begin(const struct packet *packet,
-					  struct classification *state)
+static __always_inline int classify_begin(const struct packet *packet, struct classification *state)
 {
 	state->bits = 0;
 	state->word = 0;
@@ -148,8 +146,7 @@ static __always_inline __u32 classify_steps(void)
 }
 
 /* One step: looks at no more than one word, of the summary or of rule bits. */
-static __always_inline enum classify_result classify_next(struct classification *state,
-							  __u32 *rule)
+static __always_inline enum classify_result classify_next(struct classification *state, __u32 *rule)
 {
 	__u32 summary = SUMMARY_WORDS(config.row_words);
 

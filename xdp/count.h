@@ -79,8 +79,7 @@ static __always_inline void count_verdict(struct counter_page *home, enum verdic
 	count_in(home, config.interface_block + verdict, bytes);
 }
 
-static __always_inline void count_reason(struct counter_page *home, enum reason reason,
-					 __u32 bytes)
+static __always_inline void count_reason(struct counter_page *home, enum reason reason, __u32 bytes)
 {
 	count_in(home, config.interface_block + INTERFACE_BLOCK_REASONS + reason, bytes);
 }

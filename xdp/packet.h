@@ -27,8 +27,7 @@ struct packet {
 	__u64 address[N_ADDRESS_FIELDS][2];
 };
 
-static __always_inline void packet_set(struct packet *packet, enum scalar_field field,
-				       __u32 value)
+static __always_inline void packet_set(struct packet *packet, enum scalar_field field, __u32 value)
 {
 	packet->scalar[field] = value + 1;
 }
@@ -52,16 +51,16 @@ static __always_inline bool packet_is(const struct packet *packet, enum scalar_f
  * The pointers are read afresh each time (volatile), so that no packet pointer stays alive:
  * the verifier's states then merge behind each read instead of doubling.
  */
-#define packet_read(ctx, offset, to)                                                      \
-	({                                                                                \
-		const volatile struct xdp_md *_fresh = (ctx);                             \
-		void *_data = (void *)(long)_fresh->data;                                 \
-		void *_data_end = (void *)(long)_fresh->data_end;                         \
-		__u32 _offset = (offset) & 0x7fff; /* headers end far below */            \
-		int _r = 0;                                                               \
-		if (_data + _offset + sizeof(*(to)) <= _data_end)                         \
-			*(to) = *(const __typeof__(*(to)) *)(_data + _offset);            \
-		else                                                                      \
-			_r = bpf_xdp_load_bytes(ctx, _offset, to, sizeof(*(to)));         \
-		_r;                                                                       \
+#define packet_read(ctx, offset, to)                                                               \
+	({                                                                                         \
+		const volatile struct xdp_md *_fresh = (ctx);                                      \
+		void *_data = (void *)(long)_fresh->data;                                          \
+		void *_data_end = (void *)(long)_fresh->data_end;                                  \
+		__u32 _offset = (offset)&0x7fff; /* headers end far below */                       \
+		int _r = 0;                                                                        \
+		if (_data + _offset + sizeof(*(to)) <= _data_end)                                  \
+			*(to) = *(const __typeof__(*(to)) *)(_data + _offset);                     \
+		else                                                                               \
+			_r = bpf_xdp_load_bytes(ctx, _offset, to, sizeof(*(to)));                  \
+		_r;                                                                                \
 	})

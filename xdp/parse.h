@@ -129,7 +129,8 @@ static __always_inline enum reason parse_later_fragment(const struct cursor *cur
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
+static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *packet,
+					      struct cursor *cursor)
 {
 	struct {
 		__u8 version_ihl;
@@ -186,8 +187,8 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 
 static __always_inline bool extension_known(__u32 proto)
 {
-	return proto == PROTO_HOP_BY_HOP || proto == PROTO_ROUTING ||
-	       proto == PROTO_FRAGMENT || proto == PROTO_AH || proto == PROTO_DESTINATION;
+	return proto == PROTO_HOP_BY_HOP || proto == PROTO_ROUTING || proto == PROTO_FRAGMENT ||
+	       proto == PROTO_AH || proto == PROTO_DESTINATION;
 }
 
 static __always_inline bool extension_unknown(__u32 proto)
@@ -213,7 +214,7 @@ __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struc
 	if (!packet || !cursor)
 		return REASON_IPV6_TRUNCATED;
 
-	/* Unrolled: where the compiler closes a loop by falling through to its head instead of
+		/* Unrolled: where the compiler closes a loop by falling through to its head instead of
 	 * a jump, kernels before 6.8 refuse the program ("back-edge"). */
 #pragma unroll
 	for (int i = 0; i <= MAX_IPV6_EXTENSIONS; i++) {
@@ -277,7 +278,8 @@ __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struc
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
+static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *packet,
+					      struct cursor *cursor)
 {
 	struct {
 		__be32 version_class_flow;
@@ -326,7 +328,8 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet 
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_tcp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_tcp(struct xdp_md *ctx, struct packet *packet,
+					     const struct cursor *cursor)
 {
 	struct {
 		__be16 sport;
@@ -352,7 +355,8 @@ static __always_inline enum reason parse_tcp(struct xdp_md *ctx, struct packet *
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_udp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_udp(struct xdp_md *ctx, struct packet *packet,
+					     const struct cursor *cursor)
 {
 	struct {
 		__be16 sport;
@@ -374,7 +378,8 @@ static __always_inline enum reason parse_udp(struct xdp_md *ctx, struct packet *
 	return REASON_NONE;
 }
 
-static __always_inline enum reason parse_icmp(struct xdp_md *ctx, struct packet *packet, const struct cursor *cursor)
+static __always_inline enum reason parse_icmp(struct xdp_md *ctx, struct packet *packet,
+					      const struct cursor *cursor)
 {
 	__u32 least = packet->family == FAMILY_V6 ? ICMPV6_HEADER : ICMP_HEADER;
 	struct {
@@ -382,8 +387,7 @@ static __always_inline enum reason parse_icmp(struct xdp_md *ctx, struct packet 
 		__u8 code;
 	} __attribute__((aligned(2))) icmp;
 
-	if (cursor->end - cursor->offset < least ||
-	    packet_read(ctx, cursor->offset, &icmp))
+	if (cursor->end - cursor->offset < least || packet_read(ctx, cursor->offset, &icmp))
 		return REASON_ICMP_TRUNCATED;
 	packet_set(packet, FIELD_ICMP,
 		   (__u32)packet->family << 16 | (__u32)icmp.type << 8 | icmp.code);
@@ -400,11 +404,9 @@ static __always_inline enum reason parse_upper(struct xdp_md *ctx, struct packet
 	case PROTO_UDP:
 		return parse_udp(ctx, packet, cursor);
 	case PROTO_ICMP:
-		return packet->family == FAMILY_V4 ? parse_icmp(ctx, packet, cursor) :
-						     REASON_NONE;
+		return packet->family == FAMILY_V4 ? parse_icmp(ctx, packet, cursor) : REASON_NONE;
 	case PROTO_ICMPV6:
-		return packet->family == FAMILY_V6 ? parse_icmp(ctx, packet, cursor) :
-						     REASON_NONE;
+		return packet->family == FAMILY_V6 ? parse_icmp(ctx, packet, cursor) : REASON_NONE;
 	default:
 		return REASON_NONE;
 	}

@@ -13,7 +13,7 @@
 #include "packet.h"
 #include "parse.h"
 
-/* The state of walking through the matching rules, in the cases that take long. */
+/* The state of walking through the matching rules. */
 struct walk {
 	struct classification classification;
 	struct judgement judgement;
@@ -38,35 +38,24 @@ static __always_inline bool walk_step(struct walk *walk)
 	return true;
 }
 
-static long walk_further(__u32 step __attribute__((unused)), void *context)
-{
-	return walk_step(context);
-}
-
 /* So many steps are taken by a loop, the rest by bpf_loop, whose callback costs about 6.5 ns
  * each time. */
 #define LOOP_STEPS 16
 
-/* Walk on from where the classification is. Judged once by the verifier, like
- * parse_ipv6_chain(). */
-__noinline int walk_on(struct classification *classification, struct judgement *judgement,
-		       __u32 bytes)
+/* 1 if the walk is over. Judged once by the verifier, like parse_ipv6_chain(). */
+__noinline int walk_some(struct walk *walk)
 {
-	struct walk walk = {};
-
-	if (!classification || !judgement)
-		return -1;
-	walk.classification = *classification;
-	walk.judgement.verdict = VERDICT_NONE;
-	walk.bytes = bytes;
+	if (!walk)
+		return 1;
 	for (int i = 0; i < LOOP_STEPS; i++)
-		if (walk_step(&walk))
-			goto out;
-	bpf_loop(classify_steps(), walk_further, &walk, 0);
-out:
-	if (walk.judgement.verdict != VERDICT_NONE)
-		*judgement = walk.judgement;
+		if (walk_step(walk))
+			return 1;
 	return 0;
+}
+
+static long walk_further(__u32 step __attribute__((unused)), void *context)
+{
+	return walk_step(context);
 }
 
 /* So many matches, or words that might have some, are looked at inline; most packets need no
@@ -126,20 +115,23 @@ static __always_inline bool walk_group(struct classification *state, __u32 bytes
 }
 
 /* Walk the matching rules in order until one decides, if any does. */
-static __always_inline void walk_rules(const struct packet *packet, struct judgement *judgement,
+static __always_inline void walk_rules(const struct packet *packet, struct walk *walk,
 				       struct counter_page *home)
 {
-	struct classification state = {};
+	struct classification *state = &walk->classification;
 	bool over = false;
 
-	if (classify_begin(packet, &state))
+	if (classify_begin(packet, state))
 		return;
 	if (!SUMMARY_WORDS(config.row_words))
-		over = walk_one_word(&state, packet->len, judgement, home);
+		over = walk_one_word(state, packet->len, &walk->judgement, home);
 	else if (END_GROUP - FIRST_GROUP == 1)
-		over = walk_group(&state, packet->len, judgement, home);
-	if (!over)
-		walk_on(&state, judgement, packet->len);
+		over = walk_group(state, packet->len, &walk->judgement, home);
+	if (over)
+		return;
+	walk->bytes = packet->len;
+	if (!walk_some(walk))
+		bpf_loop(classify_steps(), walk_further, walk, 0);
 }
 
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
@@ -150,8 +142,10 @@ static __always_inline void decide(struct judgement *judgement, enum verdict ver
 }
 
 static __always_inline void judge(const struct packet *packet, enum reason malformed,
-				  struct judgement *judgement, struct counter_page *home)
+				  struct walk *walk, struct counter_page *home)
 {
+	struct judgement *judgement = &walk->judgement;
+
 	if (malformed != REASON_NONE)
 		return decide(judgement, config.fate_malformed, malformed);
 	if (packet->unknown_extension && config.fate_extension != VERDICT_NONE)
@@ -162,7 +156,7 @@ static __always_inline void judge(const struct packet *packet, enum reason malfo
 
 	/* Only rules that name an ethertype touch what is not IP. */
 	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)))
-		walk_rules(packet, judgement, home);
+		walk_rules(packet, walk, home);
 	if (judgement->verdict != VERDICT_NONE)
 		return;
 	if (packet->ip)
@@ -175,15 +169,17 @@ SEC("xdp")
 int xdpgate_ruleset(struct xdp_md *ctx)
 {
 	struct packet packet = {};
-	struct judgement judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE };
+	struct walk walk = {
+		.judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE },
+	};
 	struct counter_page *home = count_home();
 	enum reason malformed;
 
 	if (!home)
 		return XDP_ABORTED;
 	malformed = parse(ctx, &packet);
-	judge(&packet, malformed, &judgement, home);
-	return act(&judgement, packet.len, home);
+	judge(&packet, malformed, &walk, home);
+	return act(&walk.judgement, packet.len, home);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -37,9 +37,9 @@ struct builder {
 	enum family family;
 	uint32_t *local; /* by policy set: the field's own numbering, or NO_SET */
 	uint32_t n_local;
-	struct effect *effects;  /* of set 0, set 1, … */
-	uint32_t *first_effect;  /* by set, n_local + 1 */
-	struct step *steps;      /* STEPS, by hash */
+	struct effect *effects; /* of set 0, set 1, … */
+	uint32_t *first_effect; /* by set, n_local + 1 */
+	struct step *steps;     /* STEPS, by hash */
 	struct element *elements;
 	size_t n;
 	struct intervals intervals;
@@ -56,7 +56,7 @@ static int number_sets(struct builder *builder)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++)
 		builder->local[i] = NO_SET;
-	FOR_EACH_RULE(builder->compiler, s, i, rule, bit) {
+	FOR_EACH_RULE (builder->compiler, s, i, rule, bit) {
 		const struct address_match *match = &rule->address[builder->field];
 
 		for (size_t j = 0; match->present && j < match->n_sets; j++)
@@ -76,7 +76,7 @@ static int list_effects(struct builder *builder)
 		return -ENOMEM;
 	builder->first_effect = first;
 	/* Counted one place further on, the sums are where the next set begins to be filled. */
-	FOR_EACH_RULE(builder->compiler, s, i, rule, bit) {
+	FOR_EACH_RULE (builder->compiler, s, i, rule, bit) {
 		const struct address_match *match = &rule->address[builder->field];
 
 		for (size_t j = 0; match->present && j < match->n_sets; j++)
@@ -87,7 +87,7 @@ static int list_effects(struct builder *builder)
 	builder->effects = calloc(first[builder->n_local + 1] + 1, sizeof(*builder->effects));
 	if (!builder->effects)
 		return -ENOMEM;
-	FOR_EACH_RULE(builder->compiler, s, i, rule, bit) {
+	FOR_EACH_RULE (builder->compiler, s, i, rule, bit) {
 		const struct address_match *match = &rule->address[builder->field];
 
 		for (size_t j = 0; match->present && j < match->n_sets; j++)
@@ -287,11 +287,11 @@ static int intern_bare_rows(struct builder *builder, uint32_t *ret_outside, uint
 	int r;
 
 	memset(row, 0, compiler->rows.row_words * sizeof(*row));
-	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (!rule->address[builder->field].present)
 			row_set(row, bit);
 	r = rows_intern(&compiler->rows, row, ret_absent);
-	FOR_EACH_RULE(compiler, s, i, rule, bit) {
+	FOR_EACH_RULE (compiler, s, i, rule, bit) {
 		const struct address_match *match = &rule->address[builder->field];
 
 		if (match->present && match->negated)

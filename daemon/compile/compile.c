@@ -76,7 +76,7 @@ static int fill_actions(struct compiler *compiler)
 		return -ENOMEM;
 	for (size_t i = 0; i < tables->n_actions; i++)
 		tables->actions[i].verdict = VERDICT_NONE;
-	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		tables->actions[bit] = (struct rule_action){
 			.verdict = rule->verdict,
 			.redirect = rule->verdict == VERDICT_REDIRECT ? rule->redirect : 0,
@@ -148,7 +148,7 @@ static bool scalar_used(struct compiler *compiler, enum scalar_field field)
 {
 	const struct rule *rule;
 
-	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (rule->scalar[field].present)
 			return true;
 	return false;

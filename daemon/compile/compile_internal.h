@@ -16,14 +16,14 @@ struct compiler {
 };
 
 /* For each rule of the policy: `bit` is its position, in order. */
-#define FOR_EACH_RULE(compiler, ruleset_index, rule_index, rule, bit)                          \
-	for (size_t ruleset_index = 0; ruleset_index < (compiler)->policy->n_rulesets;         \
-	     ruleset_index++)                                                                  \
-		for (size_t rule_index = 0, bit = 0;                                           \
-		     rule_index < (compiler)->policy->rulesets[ruleset_index].n_rules &&       \
-		     (rule = &(compiler)->policy->rulesets[ruleset_index].rules[rule_index],   \
-		     bit = (compiler)->tables->first_bit[ruleset_index] + rule_index,          \
-		     (void)bit, true);                                                         \
+#define FOR_EACH_RULE(compiler, ruleset_index, rule_index, rule, bit)                              \
+	for (size_t ruleset_index = 0; ruleset_index < (compiler)->policy->n_rulesets;             \
+	     ruleset_index++)                                                                      \
+		for (size_t rule_index = 0, bit = 0;                                               \
+		     rule_index < (compiler)->policy->rulesets[ruleset_index].n_rules &&           \
+		     (rule = &(compiler)->policy->rulesets[ruleset_index].rules[rule_index],       \
+		     bit = (compiler)->tables->first_bit[ruleset_index] + rule_index, (void)bit,   \
+		     true);                                                                        \
 		     rule_index++)
 
 static inline void row_set(uint64_t *row, size_t bit)

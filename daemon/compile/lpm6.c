@@ -12,8 +12,8 @@
 
 #include "util.h"
 
-#define SMALL_CHUNK 12  /* starts that are searched as they are: about two cache lines */
-#define PER_SLOT 4      /* starts that a table has on average in one of its entries */
+#define SMALL_CHUNK 12 /* starts that are searched as they are: about two cache lines */
+#define PER_SLOT 4     /* starts that a table has on average in one of its entries */
 #define MAX_TABLE_BITS 20
 
 /* Ascending starts of 64 bits, each with the value that holds from there on. */

@@ -11,7 +11,7 @@
 struct rows {
 	uint64_t *words; /* n * row_words */
 	uint32_t n, row_words;
-	size_t capacity;  /* words */
+	size_t capacity;   /* words */
 	uint32_t *buckets; /* row number + 1; 0: empty */
 	size_t n_buckets;  /* a power of two */
 };

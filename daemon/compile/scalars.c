@@ -147,7 +147,7 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 
 	/* Element 0, absent: rules that do not look at the field, and no other. */
 	memset(row, 0, row_bytes);
-	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (!match_of(rule, field)->present)
 			row_set(row, bit);
 	r = rows_intern(&compiler->rows, row, &absent);
@@ -155,7 +155,7 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 		r = -E2BIG;
 	tables->scalars[offset] = absent;
 
-	FOR_EACH_RULE(compiler, s, i, rule, bit) {
+	FOR_EACH_RULE (compiler, s, i, rule, bit) {
 		const struct scalar_match *match = match_of(rule, field);
 
 		if (match->present && match->negated)

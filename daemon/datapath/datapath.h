@@ -61,10 +61,10 @@ struct datapath_interface {
 	const struct port *port; /* NULL: not attached */
 	bool absent;             /* no such device */
 	bool off;
-	bool filtering;          /* the live generation's program stands in the slot */
-	uint32_t program_id;     /* in the slot */
+	bool filtering;      /* the live generation's program stands in the slot */
+	uint32_t program_id; /* in the slot */
 	uint32_t jited_bytes;
-	const char *error;       /* why it could not be attached, or NULL */
+	const char *error; /* why it could not be attached, or NULL */
 };
 void datapath_interface(const struct datapath *datapath, uint32_t index,
 			struct datapath_interface *ret);

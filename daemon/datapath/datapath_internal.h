@@ -20,11 +20,11 @@ struct place_held {
 struct datapath {
 	struct pins pins;
 	struct counters *counters;
-	bool created; /* opened by one who makes the folder if need be */
+	bool created;        /* opened by one who makes the folder if need be */
 	struct port **ports; /* all that carry our entry, named by the policy or not */
 	size_t n_ports, ports_capacity;
 	struct generation *live;
-	uint64_t highest; /* generation number in use so far */
+	uint64_t highest;        /* generation number in use so far */
 	struct place_held *held; /* by interface of live's manifest */
 };
 
@@ -49,9 +49,8 @@ int port_disarm(const struct port *port, struct diags *diags);
 
 /* Find the port of an interface of the manifest, or attach to it. -ENODEV, without a diag:
  * there is no such device. -EALREADY: attached, but in the other mode. */
-int datapath_take_port(struct datapath *datapath, const struct manifest *manifest,
-		       uint32_t index, struct port **ret, bool *ret_attached,
-		       struct diags *diags);
+int datapath_take_port(struct datapath *datapath, const struct manifest *manifest, uint32_t index,
+		       struct port **ret, bool *ret_attached, struct diags *diags);
 
 /* Forget ports whose device is gone or renamed. Needs no tables. */
 void datapath_look_at_links(struct datapath *datapath, struct diags *diags);

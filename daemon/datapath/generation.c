@@ -157,7 +157,8 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 		return r;
 	generation_update_redirects(generation);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
-		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i], diags);
+		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i],
+			       diags);
 		if (r < 0)
 			return r;
 	}
@@ -173,8 +174,8 @@ int generation_load_port(const struct pins *pins, const struct generation *gener
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	r = ruleset_load(&generation->maps, counters,
-			 &generation->configs[interface], port->frags, &fd, NULL, diags);
+	r = ruleset_load(&generation->maps, counters, &generation->configs[interface], port->frags,
+			 &fd, NULL, diags);
 	if (r < 0)
 		return r;
 	/* Of a device that had this ifindex before. */

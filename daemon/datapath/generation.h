@@ -31,9 +31,9 @@ struct generation {
 	 * of which only the programs are known. */
 	bool built_here;
 	struct ruleset_maps maps;
-	struct ruleset_config *configs;    /* by interface */
-	char (*redirect_ports)[IFNAMSIZ];  /* by redirect */
-	int *redirect_ifindexes;           /* as the kernel map has them; 0: absent */
+	struct ruleset_config *configs;   /* by interface */
+	char (*redirect_ports)[IFNAMSIZ]; /* by redirect */
+	int *redirect_ifindexes;          /* as the kernel map has them; 0: absent */
 	size_t n_redirects;
 };
 

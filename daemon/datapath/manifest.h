@@ -28,10 +28,10 @@ struct manifest_interface {
 	char name[NAME_LEN];
 	char port[IFNAMSIZ];
 	uint32_t ruleset;
-	uint8_t mode; /* enum attach_mode */
+	uint8_t mode;     /* enum attach_mode */
 	uint8_t required; /* bool */
-	uint32_t block;  /* first slot of its verdicts and reasons */
-	uint32_t *slots; /* one for each rule of its ruleset */
+	uint32_t block;   /* first slot of its verdicts and reasons */
+	uint32_t *slots;  /* one for each rule of its ruleset */
 };
 
 struct manifest {

@@ -37,14 +37,14 @@ static int format_path(const struct pins *pins, char ret[static PATH_MAX], const
 	return 0;
 }
 
-#define FORMAT_PATH(pins, path, format)                           \
-	({                                                        \
-		va_list _args;                                    \
-		int _r;                                           \
-		va_start(_args, format);                          \
-		_r = format_path(pins, path, format, _args);      \
-		va_end(_args);                                    \
-		_r;                                               \
+#define FORMAT_PATH(pins, path, format)                                                            \
+	({                                                                                         \
+		va_list _args;                                                                     \
+		int _r;                                                                            \
+		va_start(_args, format);                                                           \
+		_r = format_path(pins, path, format, _args);                                       \
+		va_end(_args);                                                                     \
+		_r;                                                                                \
 	})
 
 /* Make all folders on the way to path (not path itself), below the part that exists. */
@@ -116,8 +116,7 @@ static int check_folder(const struct pins *pins, struct diags *diags)
 	if (fstat(pins->lock_fd, &st) < 0)
 		return -errno;
 	if (!is_bpffs(pins->path)) {
-		diag_error(diags, NULL, "pin directory %s is not in a BPF file system",
-			   pins->path);
+		diag_error(diags, NULL, "pin directory %s is not in a BPF file system", pins->path);
 		return -EINVAL;
 	}
 	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)) {

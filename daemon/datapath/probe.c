@@ -61,8 +61,8 @@ static int load_probe(struct probe *probe, const struct ruleset_maps *maps,
 
 	config.interface_block = 0;
 	config.probe = 1;
-	return ruleset_load(maps, probe->counters, &config, true,
-			    &probe->program_fd, &probe->traces_fd, diags);
+	return ruleset_load(maps, probe->counters, &config, true, &probe->program_fd,
+			    &probe->traces_fd, diags);
 }
 
 static struct probe *probe_new(void)

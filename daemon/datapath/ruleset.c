@@ -46,8 +46,8 @@ int ruleset_maps_create(const struct tables *tables, const struct rule_action *a
 		*plain[i].fd = kernel_table_create(plain[i].name, plain[i].data, plain[i].size);
 		if (*plain[i].fd < 0)
 			return kernel_error(diags, *plain[i].fd,
-					    "cannot create the map %s of %zu bytes",
-					    plain[i].name, plain[i].size);
+					    "cannot create the map %s of %zu bytes", plain[i].name,
+					    plain[i].size);
 	}
 	maps.redirects = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices", sizeof(uint32_t),
 					sizeof(uint32_t), n_redirects ? n_redirects : 1, NULL);
@@ -92,8 +92,7 @@ static void prepare_program(struct bpf_program *program, bool frags)
 }
 
 static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
-		      const struct counters *counters,
-		      const struct ruleset_config *config)
+		      const struct counters *counters, const struct ruleset_config *config)
 {
 	const struct {
 		struct bpf_map *map;
@@ -132,8 +131,8 @@ static int dup_fd(int fd)
 }
 
 int ruleset_load(const struct ruleset_maps *maps, const struct counters *counters,
-		 const struct ruleset_config *config, bool frags, int *ret_fd,
-		 int *ret_traces_fd, struct diags *diags)
+		 const struct ruleset_config *config, bool frags, int *ret_fd, int *ret_traces_fd,
+		 struct diags *diags)
 {
 	_cleanup_(ruleset_destroyp) struct ruleset_bpf *skeleton = NULL;
 	_cleanup_close_ int fd = -1;

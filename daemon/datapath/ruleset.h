@@ -39,8 +39,8 @@ int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect
  * frags: take multi-buffer packets; must be what the PROG_ARRAY's other programs say.
  */
 int ruleset_load(const struct ruleset_maps *maps, const struct counters *counters,
-		 const struct ruleset_config *config, bool frags, int *ret_fd,
-		 int *ret_traces_fd, struct diags *diags);
+		 const struct ruleset_config *config, bool frags, int *ret_fd, int *ret_traces_fd,
+		 struct diags *diags);
 
 /* The pass program. fd, the caller's, or negative errno. */
 int pass_load(bool frags, struct diags *diags);

@@ -12,17 +12,30 @@
 
 /* RFC 5737 and RFC 3849 addresses. */
 static const uint8_t arp[42] = { MAC, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };
-static const uint8_t tcp_v4[] = { MAC, 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0,
-				  192, 0, 2, 1, 198, 51, 100, 1, TCP_SYN(22) };
-static const uint8_t udp_v4[] = { MAC, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0,
-				  203, 0, 113, 1, 198, 51, 100, 1, 0, 53, 0xc0, 0, 0, 8, 0, 0 };
-static const uint8_t short_v4[] = { MAC, 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0,
-				    192, 0, 2, 1, 198, 51, 100, 1, 0xc0, 0, 0, 22 };
-static const uint8_t tcp_v6[] = { MAC, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64,
-				  DOCUMENTATION_V6(1), DOCUMENTATION_V6(2), TCP_SYN(179) };
-static const uint8_t echo_v6[] = { MAC, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8, 58, 255,
-				   DOCUMENTATION_V6(1), DOCUMENTATION_V6(2),
-				   128, 0, 0, 0, 0, 1, 0, 1 };
+static const uint8_t tcp_v4[] = { MAC, 8, 0, 0x45, 0, 0, 40, 0,   0,  0,   0, 64,
+				  6,   0, 0, 192,  0, 2, 1,  198, 51, 100, 1, TCP_SYN(22) };
+static const uint8_t udp_v4[] = { MAC, 8,   0, 0x45, 0,  0,   28, 0, 0,  0,    0, 64, 17, 0, 0, 203,
+				  0,   113, 1, 198,  51, 100, 1,  0, 53, 0xc0, 0, 0,  8,  0, 0 };
+static const uint8_t short_v4[] = { MAC, 8,   0, 0x45, 0, 0,   40, 0,   0, 0,    0, 64, 6, 0,
+				    0,   192, 0, 2,    1, 198, 51, 100, 1, 0xc0, 0, 0,  22 };
+static const uint8_t tcp_v6[] = { MAC,
+				  0x86,
+				  0xdd,
+				  0x60,
+				  0,
+				  0,
+				  0,
+				  0,
+				  20,
+				  6,
+				  64,
+				  DOCUMENTATION_V6(1),
+				  DOCUMENTATION_V6(2),
+				  TCP_SYN(179) };
+static const uint8_t echo_v6[] = {
+	MAC, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8, 58, 255, DOCUMENTATION_V6(1), DOCUMENTATION_V6(2),
+	128, 0,    0,    0,    0, 1, 0, 1
+};
 
 static const struct {
 	const char *name;
@@ -79,9 +92,9 @@ int smoke_test(const struct policy *policy, const struct tables *tables, size_t 
 			   "smoke test on interface '%s': for %s the program says verdict %u, "
 			   "reason %u, rule %u, where the policy means verdict %u, reason %u, rule "
 			   "%zd; this is a bug in xdpgate: please report it with the policy file",
-			   policy->interfaces[interface].name, frames[i].name,
-			   answer.trace.verdict, answer.trace.reason, answer.trace.rule - first_bit,
-			   oracle.verdict, oracle.reason, (ssize_t)oracle.rule);
+			   policy->interfaces[interface].name, frames[i].name, answer.trace.verdict,
+			   answer.trace.reason, answer.trace.rule - first_bit, oracle.verdict,
+			   oracle.reason, (ssize_t)oracle.rule);
 		return -EBADMSG;
 	}
 	return r;

@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define MAC_BYTES 12
+#define FRAME_MAC_BYTES 12
 #define TCP_HEADER 20
 
-static const uint8_t macs[MAC_BYTES] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
+static const uint8_t macs[FRAME_MAC_BYTES] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
 
 static void put16(uint8_t *at, unsigned int value)
 {
@@ -51,12 +51,12 @@ static void write_upper(uint8_t *upper, const struct flow *flow)
 
 void frame_write(uint8_t *frame, const struct flow *flow)
 {
-	uint8_t *ip = frame + MAC_BYTES + 2;
+	uint8_t *ip = frame + FRAME_MAC_BYTES + 2;
 
 	memset(frame, 0, HARNESS_FRAME_BYTES);
-	memcpy(frame, macs, MAC_BYTES);
+	memcpy(frame, macs, FRAME_MAC_BYTES);
 	if (flow->family == FAMILY_V4) {
-		put16(frame + MAC_BYTES, 0x0800);
+		put16(frame + FRAME_MAC_BYTES, 0x0800);
 		ip[0] = 0x45;
 		put16(ip + 2, 20 + TCP_HEADER);
 		ip[8] = 64;
@@ -66,7 +66,7 @@ void frame_write(uint8_t *frame, const struct flow *flow)
 		ipv4_checksum(ip);
 		write_upper(ip + 20, flow);
 	} else {
-		put16(frame + MAC_BYTES, 0x86dd);
+		put16(frame + FRAME_MAC_BYTES, 0x86dd);
 		ip[0] = 0x60;
 		put16(ip + 4, TCP_HEADER);
 		ip[6] = flow->proto;
