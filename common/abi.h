@@ -99,7 +99,8 @@ struct counter {
 #define LPM4_ROOTS 65536
 #define LPM4_ROW 0x80000000U /* in a root: the rest is the row, not an index */
 #define LPM4_START_SHIFT 16  /* in a chunk: start (or number) above, row below */
-#define LPM4_MAX_ROWS 65536
+#define LPM4_MAX_ROWS 65536  /* with more rows, lpm4_wide: each word of a chunk is */
+                             /* followed by one that has the row */
 
 /*
  * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
@@ -198,7 +199,8 @@ struct ruleset_config {
 	__u8 fate_non_ip;      /* enum verdict */
 	__u8 default_verdict;  /* enum verdict, of the policy */
 	__u8 probe;            /* write struct trace for each packet */
-	__u8 pad[2];
+	__u8 lpm4_wide;        /* bit address_field: see LPM4_MAX_ROWS */
+	__u8 pad;
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");

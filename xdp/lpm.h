@@ -27,7 +27,7 @@ static __always_inline __u64 lpm_below(__u64 a, __u64 b)
 
 /* The address has a chunk of n + 1 intervals at index: the row of the last one that starts at or
  * below `low`. */
-static __always_inline __u32 lpm4_chunk(const __u32 *words, __u32 index, __u32 low)
+static __always_inline __u32 lpm4_chunk(const __u32 *words, __u32 index, __u32 low, __u32 width)
 {
 	__u32 left;
 
@@ -35,20 +35,21 @@ static __always_inline __u32 lpm4_chunk(const __u32 *words, __u32 index, __u32 l
 		return 0;
 	left = (words[index] >> LPM4_START_SHIFT) + 1;
 	for (int i = 0; i < 17 && left > 1; i++) {
-		__u32 half = left / 2, middle = index + half;
+		__u32 half = left / 2, middle = index + half * width;
 
 		if (middle >= config.n_lpm4)
 			return 0;
-		index += half & ~lpm_below(low, words[middle] >> LPM4_START_SHIFT);
+		index += half * width & ~lpm_below(low, words[middle] >> LPM4_START_SHIFT);
 		left -= half;
 	}
+	index += width - 1;
 	if (index >= config.n_lpm4)
 		return 0;
-	return words[index] & (LPM4_MAX_ROWS - 1);
+	return width > 1 ? words[index] : words[index] & (LPM4_MAX_ROWS - 1);
 }
 
 /* Judged once by the verifier, like parse_ipv6_chain(). */
-__noinline __u32 lpm4_lookup(__u32 root, __u32 address)
+__noinline __u32 lpm4_lookup(__u32 root, __u32 address, __u32 width)
 {
 	const __u32 *words = table(&lpm4);
 	__u32 entry, index = root + (address >> 16);
@@ -58,7 +59,7 @@ __noinline __u32 lpm4_lookup(__u32 root, __u32 address)
 	entry = words[index];
 	if (entry & LPM4_ROW)
 		return entry & ~LPM4_ROW;
-	return lpm4_chunk(words, entry, address & 0xffff);
+	return lpm4_chunk(words, entry, address & 0xffff, width);
 }
 
 static __always_inline __u32 lpm6_count(__u64 entry)
@@ -154,7 +155,8 @@ static __always_inline __u32 lpm_row(const struct packet *packet, enum address_f
 	if (packet->family == FAMILY_V4) {
 		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V4)))
 			return config.lpm_miss_row[field][FAMILY_V4];
-		return lpm4_lookup(config.lpm4_root[field], packet->address[field][0]);
+		return lpm4_lookup(config.lpm4_root[field], packet->address[field][0],
+				   config.lpm4_wide & 1U << field ? 2 : 1);
 	}
 	if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))
 		return config.lpm_miss_row[field][FAMILY_V6];

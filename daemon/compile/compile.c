@@ -185,6 +185,26 @@ static int compile_all(struct compiler *compiler)
 	return r;
 }
 
+/* Rows or tables grew past what they may: say at which rule. */
+static int too_big(struct compiler *compiler)
+{
+	const struct rule *rule;
+
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
+		if (bit == compiler->at_rule) {
+			struct diag_place place = { .file = rule->place.file,
+						    .line = rule->place.line,
+						    .column = rule->place.column };
+
+			return diag_error(compiler->diags, &place,
+					  "at rule '%s' of policy '%s' the policy's conditions "
+					  "differ in too many ways: its tables would exceed their "
+					  "limits; use fewer distinct ranges, sets or rules",
+					  rule->name, compiler->policy->rulesets[s].name);
+		}
+	return -E2BIG;
+}
+
 static void compiler_done(struct compiler *compiler)
 {
 	rows_done(&compiler->rows);
@@ -211,16 +231,12 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 		return r;
 	r = compile_all(&compiler);
 	if (r == -E2BIG)
-		return diag_error(diags, NULL,
-				  "the policy's conditions differ in too many ways: its rows of "
-				  "rule bits exceed 2^31 words; use fewer rules or sets");
+		return too_big(&compiler);
 	if (r < 0)
 		return r;
 
 	tables->n_rows = compiler.rows.n;
-	r = rows_summarise(&compiler.rows, &tables->rows);
-	if (r < 0)
-		return r;
+	tables->rows = TAKE_PTR(compiler.rows.words);
 	tables->n_row_words =
 		(size_t)tables->n_rows * (SUMMARY_WORDS(tables->row_words) + tables->row_words);
 	for (size_t i = 0; i < tables->n_configs; i++) {

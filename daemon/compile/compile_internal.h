@@ -13,6 +13,7 @@ struct compiler {
 	struct rows rows;
 	struct diags *diags;
 	uint64_t *scratch; /* one row, for whoever builds one */
+	size_t at_rule;    /* bit of the rule in hand, to be named if limits are exceeded */
 };
 
 /* For each rule of the policy: `bit` is its position, in order. */

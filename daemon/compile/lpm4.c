@@ -24,29 +24,34 @@ static uint32_t address_of(const struct interval *interval)
 	return interval->hi >> 32;
 }
 
+static int append_interval(struct tables *tables, uint32_t upper, uint32_t row, bool wide)
+{
+	int r = append(tables, upper << LPM4_START_SHIFT | (wide ? 0 : row));
+
+	return r < 0 || !wide ? r : append(tables, row);
+}
+
 /* The intervals that reach into the 65536 addresses of a root: `first` is in force at its
  * beginning, all up to `end` start behind that. */
 static int build_chunk(struct tables *tables, const struct interval *first,
-		       const struct interval *end, uint32_t *ret)
+		       const struct interval *end, bool wide, uint32_t *ret)
 {
 	int r;
 
 	*ret = tables->n_lpm4;
-	r = append(tables, (uint32_t)(end - first - 1) << LPM4_START_SHIFT | first->row);
+	r = append_interval(tables, end - first - 1, first->row, wide);
 	for (const struct interval *item = first + 1; r >= 0 && item < end; item++)
-		r = append(tables, address_of(item) << LPM4_START_SHIFT | item->row);
+		r = append_interval(tables, address_of(item) & 0xffff, item->row, wide);
 	return r;
 }
 
-int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_t *ret_root)
+int lpm4_build(struct tables *tables, const struct intervals *intervals, bool wide,
+	       uint32_t *ret_root)
 {
 	const struct interval *item = intervals->items, *end = item + intervals->n;
 	uint32_t root = tables->n_lpm4;
 	int r = 0;
 
-	for (const struct interval *i = item; i < end; i++)
-		if (i->row >= LPM4_MAX_ROWS)
-			return -E2BIG;
 	for (size_t i = 0; r >= 0 && i < LPM4_ROOTS; i++)
 		r = append(tables, LPM4_ROW);
 	for (uint32_t i = 0; r >= 0 && i < LPM4_ROOTS; i++) {
@@ -61,7 +66,7 @@ int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_
 		} else {
 			uint32_t chunk;
 
-			r = build_chunk(tables, item, next, &chunk);
+			r = build_chunk(tables, item, next, wide, &chunk);
 			tables->lpm4[root + i] = chunk;
 		}
 	}

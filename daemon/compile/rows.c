@@ -7,11 +7,15 @@
 #include "util.h"
 
 #define FIRST_BUCKETS 64
-#define MAX_WORDS (1U << 31)
+#define MAX_WORDS (1U << 25) /* 256 MiB */
 
 int rows_init(struct rows *rows, uint32_t row_words)
 {
-	*rows = (struct rows){ .row_words = row_words, .n_buckets = FIRST_BUCKETS };
+	*rows = (struct rows){
+		.row_words = row_words,
+		.summary_words = SUMMARY_WORDS(row_words),
+		.n_buckets = FIRST_BUCKETS,
+	};
 	rows->buckets = calloc(rows->n_buckets, sizeof(*rows->buckets));
 	return rows->buckets ? 0 : -ENOMEM;
 }
@@ -62,50 +66,33 @@ static int grow_buckets(struct rows *rows)
 	return 0;
 }
 
+static void write_row(const struct rows *rows, uint64_t *out, const uint64_t *bits)
+{
+	memset(out, 0, rows->summary_words * sizeof(*out));
+	for (uint32_t i = 0; rows->summary_words && i < rows->row_words; i++)
+		if (bits[i])
+			out[i / ROW_WORD_BITS] |= UINT64_C(1) << i % ROW_WORD_BITS;
+	memcpy(out + rows->summary_words, bits, rows->row_words * sizeof(*bits));
+}
+
 int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret)
 {
 	uint32_t *bucket = find_bucket(rows, bits);
-	size_t used = (size_t)rows->n * rows->row_words;
+	size_t stride = rows_stride(rows), used = rows->n * stride;
 	int r;
 
 	if (*bucket) {
 		*ret = *bucket - 1;
 		return 0;
 	}
-	if (used + rows->row_words > MAX_WORDS)
+	if (used + stride > MAX_WORDS)
 		return -E2BIG;
-	r = array_reserve((void **)&rows->words, &rows->capacity, used + rows->row_words,
+	r = array_reserve((void **)&rows->words, &rows->capacity, used + stride,
 			  sizeof(*rows->words));
 	if (r < 0)
 		return r;
-	memcpy(rows->words + used, bits, rows->row_words * sizeof(*bits));
+	write_row(rows, rows->words + used, bits);
 	*ret = rows->n++;
 	*bucket = rows->n;
 	return (size_t)rows->n * 2 > rows->n_buckets ? grow_buckets(rows) : 0;
-}
-
-int rows_summarise(struct rows *rows, uint64_t **ret)
-{
-	uint32_t summary = SUMMARY_WORDS(rows->row_words), stride = summary + rows->row_words;
-	uint64_t *all;
-
-	if (!summary) {
-		*ret = TAKE_PTR(rows->words);
-		rows->capacity = 0;
-		return 0;
-	}
-	all = calloc((size_t)rows->n * stride + 1, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	for (uint32_t row = 0; row < rows->n; row++) {
-		uint64_t *out = all + (size_t)row * stride;
-		const uint64_t *words = rows_at(rows, row);
-
-		for (uint32_t i = 0; i < rows->row_words; i++)
-			if (words[i])
-				out[i / ROW_WORD_BITS] |= UINT64_C(1) << i % ROW_WORD_BITS;
-		memcpy(out + summary, words, rows->row_words * sizeof(*words));
-	}
-	*ret = all;
-	return 0;
 }

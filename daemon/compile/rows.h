@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct rows {
-	uint64_t *words; /* n * row_words */
-	uint32_t n, row_words;
+	uint64_t *words; /* as the program reads them: each row behind its summary, see abi.h */
+	uint32_t n, row_words, summary_words;
 	size_t capacity;   /* words */
 	uint32_t *buckets; /* row number + 1; 0: empty */
 	size_t n_buckets;  /* a power of two */
@@ -19,15 +19,17 @@ struct rows {
 int rows_init(struct rows *rows, uint32_t row_words);
 void rows_done(struct rows *rows);
 
+static inline size_t rows_stride(const struct rows *rows)
+{
+	return (size_t)rows->summary_words + rows->row_words;
+}
+
+/* The rule bits of a row. */
 static inline const uint64_t *rows_at(const struct rows *rows, uint32_t row)
 {
-	return rows->words + (size_t)row * rows->row_words;
+	return rows->words + row * rows_stride(rows) + rows->summary_words;
 }
 
 /* The number of the row that equals bits (row_words words), added if new. Ascending from 0.
- * 0, -ENOMEM, or -E2BIG past 2^31 words. */
+ * 0, -ENOMEM, or -E2BIG past 2^25 words. */
 int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret);
-
-/* All rows with their summaries, as the program reads them (see abi.h). *ret is the caller's;
- * without summaries it is the rows' own array, handed over. 0 or -ENOMEM. */
-int rows_summarise(struct rows *rows, uint64_t **ret);

@@ -114,9 +114,11 @@ static int fill_table(struct compiler *compiler, const struct edges *edges, uint
 	while (value < domain) {
 		uint32_t end, number;
 
-		for (; i < edges->n && edges->items[i].value == value; i++)
+		for (; i < edges->n && edges->items[i].value == value; i++) {
+			compiler->at_rule = edges->items[i].bit;
 			row[edges->items[i].bit / ROW_WORD_BITS] ^=
 				1ULL << edges->items[i].bit % ROW_WORD_BITS;
+		}
 		r = rows_intern(&compiler->rows, row, &number);
 		if (r < 0)
 			return r;
@@ -169,11 +171,6 @@ int compile_scalar(struct compiler *compiler, enum scalar_field field)
 		r = fill_table(compiler, &edges, row, tables->scalars + offset + 1, domain);
 	}
 	free(edges.items);
-	if (r == -E2BIG)
-		return diag_error(compiler->diags, NULL,
-				  "the conditions on '%s' differ in more than %d ways; "
-				  "use fewer distinct ranges",
-				  scalar_field_name(field), MAX_SCALAR_ROWS);
 	if (r < 0)
 		return r;
 

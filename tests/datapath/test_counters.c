@@ -66,21 +66,23 @@ static int pinned(const struct pins *pins, const char *name)
 /* What a program would do, on each CPU. */
 static void count(const struct pins *pins, uint32_t slot, uint64_t packets)
 {
-	uint32_t index = slot % COUNTERS_PER_PAGE;
+	uint32_t zero = 0;
 	int n = libbpf_num_possible_cpus();
-	_cleanup_free_ struct counter *values = calloc(n, sizeof(*values));
+	_cleanup_free_ struct counter_page *values = calloc(n, sizeof(*values));
 	char name[32];
 	_cleanup_close_ int fd = -1;
 
 	assert_non_null(values);
 	snprintf(name, sizeof(name), "page-%u", slot / COUNTERS_PER_PAGE);
 	fd = pinned(pins, name);
-	assert_int_equal(bpf_map_lookup_elem(fd, &index, values), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, values), 0);
 	for (int i = 0; i < n; i++) {
-		values[i].packets += packets;
-		values[i].bytes += packets * 100;
+		struct counter *counter = &values[i].slots[slot % COUNTERS_PER_PAGE];
+
+		counter->packets += packets;
+		counter->bytes += packets * 100;
 	}
-	assert_int_equal(bpf_map_update_elem(fd, &index, values, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, values, BPF_ANY), 0);
 }
 
 static void expect_count(struct counters *counters, uint32_t slot, uint64_t packets)
@@ -88,6 +90,7 @@ static void expect_count(struct counters *counters, uint32_t slot, uint64_t pack
 	uint64_t n = libbpf_num_possible_cpus();
 	struct counter counter;
 
+	counters_snapshot(counters);
 	assert_int_equal(counters_read(counters, slot, &counter), 0);
 	assert_int_equal(counter.packets, packets * n);
 	assert_int_equal(counter.bytes, packets * n * 100);
@@ -425,7 +428,7 @@ static void test_alien_maps(void **state)
 	refuse_map("registry", BPF_MAP_TYPE_ARRAY, 4, 8, 1);
 	refuse_map("registry", BPF_MAP_TYPE_HASH, sizeof(struct counter_identity), 8, 65536);
 	refuse_map("page-0", BPF_MAP_TYPE_ARRAY, 4, 16, COUNTERS_PER_PAGE);
-	refuse_map("page-0", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, COUNTERS_PER_PAGE / 2);
+	refuse_map("page-0", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct counter_page) / 2, 1);
 	refuse_map("base-0", BPF_MAP_TYPE_ARRAY, 4, 8, COUNTERS_PER_PAGE);
 	refuse_map("pages", BPF_MAP_TYPE_ARRAY, 4, 4, MAX_COUNTER_PAGES);
 }

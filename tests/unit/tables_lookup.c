@@ -66,13 +66,18 @@ static uint32_t chunk4_size(const struct tables *tables, uint32_t chunk)
 	return (word4(tables, chunk) >> LPM4_START_SHIFT) + 1;
 }
 
-static uint32_t chunk4_start(const struct tables *tables, uint32_t chunk, uint32_t i)
+/* Interval i of a chunk: one word, or two in a wide table. */
+static uint32_t chunk4_start(const struct tables *tables, uint32_t chunk, uint32_t i, bool wide)
 {
-	return i ? word4(tables, (uint64_t)chunk + i) >> LPM4_START_SHIFT : 0;
+	uint64_t index = (uint64_t)chunk + (wide ? 2ULL : 1ULL) * i;
+
+	return i ? word4(tables, index) >> LPM4_START_SHIFT : 0;
 }
 
-static uint32_t chunk4_row(const struct tables *tables, uint32_t chunk, uint32_t i)
+static uint32_t chunk4_row(const struct tables *tables, uint32_t chunk, uint32_t i, bool wide)
 {
+	if (wide)
+		return existing_row(tables, word4(tables, (uint64_t)chunk + 2ULL * i + 1));
 	return existing_row(tables,
 			    word4(tables, (uint64_t)chunk + i) & ((1U << LPM4_START_SHIFT) - 1));
 }
@@ -81,6 +86,7 @@ uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *con
 		   unsigned int field, uint32_t address)
 {
 	uint32_t entry = word4(tables, (uint64_t)config->lpm4_root[field] + (address >> 16));
+	bool wide = config->lpm4_wide >> field & 1;
 	uint32_t first = 0, behind;
 
 	if (entry & LPM4_ROW)
@@ -88,15 +94,15 @@ uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *con
 	for (behind = chunk4_size(tables, entry); behind - first > 1;) {
 		uint32_t middle = first + (behind - first) / 2;
 
-		if (chunk4_start(tables, entry, middle) <= (address & 0xffff))
+		if (chunk4_start(tables, entry, middle, wide) <= (address & 0xffff))
 			first = middle;
 		else
 			behind = middle;
 	}
-	return chunk4_row(tables, entry, first);
+	return chunk4_row(tables, entry, first, wide);
 }
 
-static void check_roots(const struct tables *tables, uint32_t roots)
+static void check_roots(const struct tables *tables, uint32_t roots, bool wide)
 {
 	for (uint32_t i = 0; i < LPM4_ROOTS; i++) {
 		uint32_t entry = word4(tables, (uint64_t)roots + i);
@@ -106,10 +112,10 @@ static void check_roots(const struct tables *tables, uint32_t roots)
 			continue;
 		}
 		for (uint32_t j = 0; j < chunk4_size(tables, entry); j++) {
-			chunk4_row(tables, entry, j);
+			chunk4_row(tables, entry, j, wide);
 			if (j)
-				assert_true(chunk4_start(tables, entry, j - 1) <
-					    chunk4_start(tables, entry, j));
+				assert_true(chunk4_start(tables, entry, j - 1, wide) <
+					    chunk4_start(tables, entry, j, wide));
 		}
 	}
 }
@@ -289,7 +295,8 @@ void check_lpm(const struct tables *tables)
 			struct walk walk = { tables, 2 * (uint64_t)tables->n_lpm6 + 2 };
 
 			if (config->uses_address & USES_PREFIXES(f, FAMILY_V4))
-				check_roots(tables, config->lpm4_root[f]);
+				check_roots(tables, config->lpm4_root[f],
+					    config->lpm4_wide >> f & 1);
 			if (config->uses_address & USES_PREFIXES(f, FAMILY_V6))
 				check_entry(&walk, config->lpm6_entry[f], false, 0);
 		}
