@@ -18,6 +18,7 @@
 #include "packet.h"
 #include "random-policy.h"
 #include "rng.h"
+#include "shapes.h"
 #include "tables_check.h"
 #include "util.h"
 
@@ -66,6 +67,7 @@ static void test_same_bytes(void **state)
 				    (size_t)a->n_rows * row_stride(a) * sizeof(*a->rows));
 		ASSERT_SAME(a, b, lpm4, n_lpm4);
 		ASSERT_SAME(a, b, lpm6, n_lpm6);
+		ASSERT_SAME(a, b, macs, n_macs);
 		ASSERT_SAME(a, b, scalars, n_scalars);
 		ASSERT_SAME(a, b, actions, n_actions);
 		ASSERT_SAME(a, b, configs, n_configs);
@@ -180,6 +182,54 @@ static void test_every_length(void **state)
 	check_tables(&rng, policy, tables);
 	tables_free(tables);
 	policy_free(policy);
+}
+
+/* A few prefixes of the set, its last one among them. */
+static void check_some(struct rng *rng, const struct subject *s, const struct prefix_set *set)
+{
+	for (int i = 0; i < 6; i++) {
+		enum address_field field = i % N_ADDRESS_FIELDS;
+
+		if (set->n_v4)
+			check_prefix_v4(
+				s, field,
+				set->v4[i ? rng_below(rng, (uint32_t)set->n_v4) : set->n_v4 - 1]);
+		if (set->n_v6)
+			check_prefix_v6(
+				s, field,
+				set->v6[i ? rng_below(rng, (uint32_t)set->n_v6) : set->n_v6 - 1]);
+	}
+}
+
+/* Every shape of large sets, smaller where its size is free: all that can be reached, and some
+ * prefixes by brute force. */
+static void test_shapes(void **state)
+{
+	struct rng rng = { 6 };
+	char name[NAME_LEN];
+
+	for (size_t i = 0; i < n_shapes; i++) {
+		struct policy *policy = one_interface();
+		struct tables *tables;
+		struct subject s;
+
+		for (uint32_t j = 0; j < SHAPE_SETS; j++) {
+			uint32_t set;
+
+			snprintf(name, sizeof(name), "set-%u", j);
+			set = build_set(policy, name);
+			for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++)
+				build_address(build_rule(policy, 0, name, VERDICT_NONE), f, set);
+		}
+		shapes[i].fill(&rng, policy, shapes[i].n / 20);
+		tables = compiled(policy);
+		check_lpm(tables);
+		s = subject_of(policy, tables, 0);
+		for (uint32_t j = 0; j < SHAPE_SETS; j++)
+			check_some(&rng, &s, &policy->sets[j]);
+		tables_free(tables);
+		policy_free(policy);
+	}
 }
 
 /* Numbers of prefixes around what 16 bits can count. */
@@ -361,10 +411,15 @@ static void test_no_rule_beyond_the_last(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_policies),         cmocka_unit_test(test_same_bytes),
-		cmocka_unit_test(test_nested_prefixes),         cmocka_unit_test(test_every_length),
-		cmocka_unit_test(test_many_prefixes),           cmocka_unit_test(test_most_rules),
-		cmocka_unit_test(test_most_scalar_rows),        cmocka_unit_test(test_no_rules),
+		cmocka_unit_test(test_random_policies),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_nested_prefixes),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_many_prefixes),
+		cmocka_unit_test(test_most_rules),
+		cmocka_unit_test(test_most_scalar_rows),
+		cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_no_rule_beyond_the_last),
 	};
 
