@@ -116,6 +116,21 @@ static void many_ranges_in_a_rule(struct policy *policy)
 	}
 }
 
+/* Rows of MAC addresses come first and leave fewer numbers to the others. */
+static void many_macs(struct policy *policy)
+{
+	for (uint32_t i = 0; i < MAX_RULES; i++) {
+		const uint8_t mac[MAC_BYTES] = {
+			2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i
+		};
+		struct rule *rule = add_rule(policy, i);
+
+		build_mac(rule, i % 2 ? MAC_SRC : MAC_DST, mac);
+		build_scalar(rule, FIELD_SPORT, i, i + 7);
+		build_scalar(rule, FIELD_DPORT, 3 * i, 3 * i + 9);
+	}
+}
+
 /* --- rules -------------------------------------------------------------------------------- */
 
 static void wildcards(struct policy *policy)
@@ -304,6 +319,7 @@ const struct hostile hostiles[] = {
 	{ "all fields cross", crossing_fields, 5, 200, .may_refuse = true },
 	{ "every value distinct", distinct_values, 5, 200, .may_refuse = true },
 	{ "many ranges in a rule", many_ranges_in_a_rule, 5, 200 },
+	{ "16,384 rules with MAC addresses", many_macs, 5, 400, .may_refuse = true },
 	{ "16,384 rules without conditions", wildcards, 1, 50 },
 	{ "16,384 rules, each with addresses and ports", full_rules, 5, 700 },
 	{ "16,385 rules", one_rule_too_many, 1, 50, .may_refuse = true },

@@ -380,6 +380,54 @@ static void test_most_scalar_rows(void **state)
 	policy_free(policy);
 }
 
+/* A set for each bit of the hosts' numbers: as many different rows as hosts. */
+static struct policy *hosts_by_bit(uint32_t n_hosts)
+{
+	struct policy *policy = one_interface();
+	char name[NAME_LEN];
+
+	for (uint32_t bit = 1; bit < n_hosts; bit <<= 1) {
+		uint32_t set;
+
+		snprintf(name, sizeof(name), "bit-%u", bit);
+		set = build_set(policy, name);
+		build_address(build_rule(policy, 0, name, VERDICT_NONE), ADDRESS_DST, set);
+		for (uint32_t host = 0; host < n_hosts; host++) {
+			if (host & bit)
+				build_prefix_v4(policy, set, 0x0a000000 + 3 * host, 32);
+		}
+	}
+	return policy;
+}
+
+static void test_most_address_rows(void **state)
+{
+	static const uint32_t numbers[] = { LPM4_MAX_ROWS - 1, LPM4_MAX_ROWS };
+	struct rng rng = { 8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct policy *policy = hosts_by_bit(numbers[i]);
+		struct tables *tables = compiled(policy);
+		struct subject s = subject_of(policy, tables, 0);
+
+		check_lpm(tables);
+		for (int j = 0; j < 20; j++) {
+			uint32_t host = j ? rng_below(&rng, numbers[i]) : numbers[i] - 1;
+			uint32_t address = 0x0a000000 + 3 * host;
+			uint32_t row = lookup_v4(tables, s.config, ADDRESS_DST, address);
+
+			assert_int_equal(row_word(tables, row, 0), host);
+		}
+		tables_free(tables);
+		policy_free(policy);
+	}
+
+	struct policy *policy = hosts_by_bit(LPM4_MAX_ROWS + 1);
+
+	assert_refused(policy, "differ");
+	policy_free(policy);
+}
+
 static void test_no_rules(void **state)
 {
 	struct policy *policy = one_interface();
@@ -419,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_many_prefixes),
 		cmocka_unit_test(test_most_rules),
 		cmocka_unit_test(test_most_scalar_rows),
+		cmocka_unit_test(test_most_address_rows),
 		cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_no_rule_beyond_the_last),
 	};
