@@ -330,7 +330,7 @@ const struct hostile hostiles[] = {
 	{ "more rows than IPv4 can number", too_many_rows_v4, 10, 400, .may_refuse = true },
 	{ "a long row for each of 800,000 prefixes", too_many_rows_v6, 20, 1500,
 	  .may_refuse = true },
-	{ "rows of 16,384 rules, 200,000 addresses", long_rows, 5, 200 },
+	{ "rows of 16,384 rules, 200,000 addresses", long_rows, 10, 200 },
 	{ "1,000,000 prefixes", million_v4, 3, 150 },
 	{ "4,000,000 IPv4 prefixes", four_million_v4, 10, 500, .by_hand = true },
 	{ "4,000,000 IPv6 prefixes", four_million_v6, 15, 1000, .by_hand = true },
