@@ -306,22 +306,40 @@ static void test_most_rules(void **state)
 
 	many_rules(policy, 0, MAX_RULES);
 	tables = compiled(policy);
-	assert_int_equal(tables->row_words, MAX_ROW_WORDS);
+	assert_int_equal(tables->row_words, MAX_RULES / ROW_WORD_BITS);
 	tables_free(tables);
 	build_rule(policy, 0, "one-too-many", VERDICT_DROP);
 	assert_refused(policy, "one-too-many");
 	policy_free(policy);
+}
 
-	policy = one_interface(); /* each policy is rounded up to a word */
-	build_interface(policy, "lan", build_ruleset(policy, "inside", VERDICT_DROP));
-	many_rules(policy, 0, MAX_RULES - 2 * ROW_WORD_BITS + 1);
-	many_rules(policy, 1, ROW_WORD_BITS);
+/* Each policy is rounded up to a word, and yet there is room for all rules. */
+static void test_most_rulesets(void **state)
+{
+	struct policy *policy = one_interface();
+	struct tables *tables;
+	uint32_t last = 0;
+
+	build_rule(policy, 0, "alone", VERDICT_DROP);
+	for (int i = 1; i < MAX_RULESETS - 1; i++)
+		build_rule(policy, build_ruleset(policy, "one", VERDICT_DROP), "alone",
+			   VERDICT_DROP);
+	last = build_ruleset(policy, "last", VERDICT_DROP);
+	build_interface(policy, "lan", last);
+	many_rules(policy, last, MAX_RULES - MAX_RULESETS + 1);
 	tables = compiled(policy);
-	check_config(&(struct subject){ policy, tables, 1, &policy->rulesets[1],
-					&tables->configs[1], tables->first_bit[1] });
+	assert_in_range(tables->row_words, MAX_ROW_WORDS - 8, MAX_ROW_WORDS);
+	check_config(&(struct subject){ policy, tables, 1, &policy->rulesets[last],
+					&tables->configs[1], tables->first_bit[last] });
 	tables_free(tables);
-	build_rule(policy, 1, "one-too-many", VERDICT_DROP);
+	build_rule(policy, last, "one-too-many", VERDICT_DROP);
 	assert_refused(policy, "one-too-many");
+	policy_free(policy);
+
+	policy = one_interface();
+	for (int i = 0; i < MAX_RULESETS; i++)
+		build_ruleset(policy, "empty", VERDICT_DROP);
+	assert_refused(policy, "more than 256 policies");
 	policy_free(policy);
 }
 
@@ -466,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_many_prefixes),
 		cmocka_unit_test(test_most_rules),
+		cmocka_unit_test(test_most_rulesets),
 		cmocka_unit_test(test_most_scalar_rows),
 		cmocka_unit_test(test_most_address_rows),
 		cmocka_unit_test(test_no_rules),
