@@ -63,8 +63,10 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 /* --- limits ------------------------------------------------------------------------------ */
 
 #define ROW_WORD_BITS 64
-#define MAX_ROW_WORDS 256 /* rules of all policies, each policy rounded up to a word */
-#define MAX_RULES (MAX_ROW_WORDS * ROW_WORD_BITS)
+#define MAX_RULES 16384 /* of all policies */
+#define MAX_RULESETS 256
+/* Each policy starts at a word of its own. */
+#define MAX_ROW_WORDS (MAX_RULES / ROW_WORD_BITS + MAX_RULESETS)
 #define MAX_SCALAR_ROWS 65536 /* a scalar table holds 16-bit row numbers */
 #define MAX_IPV6_EXTENSIONS 8 /* RFC 8504 section 5.3: a node may limit the chain to 8 */
 #define MAX_VLAN_TAGS 2

@@ -157,7 +157,7 @@ struct policy {
 	enum verdict fate_extension; /* likewise */
 	enum verdict fate_non_ip;    /* drop | pass */
 	bool fail_closed; /* entry program with an empty slot: drop instead of pass */
-	uint8_t hash[32]; /* SHA-256 over the bytes of all files, in order of reading */
+	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
 };
 
 /* Frees a policy and all it owns; NULL and half-built ones are fine. Returns NULL. */

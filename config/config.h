@@ -31,3 +31,27 @@ int policy_load(const char *path, struct policy **ret, struct diags *diags);
  * from. text need not end in NUL. */
 int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
 		     struct diags *diags);
+
+/*
+ * What list files held, kept from one load to the next: files that have not changed are then
+ * neither read nor parsed again. The policy is the same, its hash too.
+ */
+struct list_cache;
+struct list_cache *list_cache_new(void); /* NULL: out of memory */
+struct list_cache *list_cache_free(struct list_cache *cache); /* NULL is fine; returns NULL */
+
+/* As policy_load(). When it succeeds, the cache holds the lists of this policy and no others; when
+ * it fails, those of before. */
+int policy_load_cached(const char *path, struct list_cache *cache, struct policy **ret,
+		       struct diags *diags);
+
+struct list_cache_stats {
+	/* of the last load, in files: */
+	size_t n_unchanged; /* not read */
+	size_t n_hashed;    /* read and found to hold the same */
+	size_t n_read;      /* read and parsed */
+	/* now: */
+	size_t n_entries, bytes;
+};
+
+void list_cache_get_stats(const struct list_cache *cache, struct list_cache_stats *ret);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * lists.c: list files: one prefix a line, comments from '#' or ';' to the end of the line, blank
- * lines, any of both ends of line. Read in pieces, so that memory does not grow with the file.
+ * lines, any of both ends of line. Read in pieces, so that memory does not grow with the file; or
+ * not at all, if a cache knows what the file holds.
  */
 #include "loader.h"
 
 #include <fcntl.h>
 #include <string.h>
 
+#include "list_cache.h"
 #include "prefix.h"
 #include "util.h"
 
@@ -22,7 +24,8 @@ struct list {
 	const struct node *name; /* where the policy file names it */
 	const char *path;
 	unsigned int line;
-	size_t n_prefixes;
+	size_t n_prefixes, n_bytes;
+	struct sha256_ctx hash;
 	int status;
 };
 
@@ -135,9 +138,9 @@ static int spend_bytes(struct list *list, size_t file_bytes, size_t n)
 }
 
 /* Read fd to its end, a piece at a time; the start of an unfinished line moves to the front. */
-static int parse_file(struct list *list, int fd, char *buffer)
+static int parse_lines_of(struct list *list, int fd, char *buffer)
 {
-	size_t kept = 0, total = 0;
+	size_t kept = 0;
 
 	for (;;) {
 		ssize_t n = read(fd, buffer + kept, PIECE_BYTES - kept), used;
@@ -150,12 +153,13 @@ static int parse_file(struct list *list, int fd, char *buffer)
 					  list->path);
 		if (!n)
 			break;
-		r = spend_bytes(list, total += (size_t)n, (size_t)n);
+		list->n_bytes += (size_t)n;
+		r = spend_bytes(list, list->n_bytes, (size_t)n);
 		if (r < 0)
 			return r;
-		sha256_update(&list->loader->hash, (size_t)n, (const uint8_t *)buffer + kept);
+		sha256_update(&list->hash, (size_t)n, (const uint8_t *)buffer + kept);
 		kept += (size_t)n;
-		used = total == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
+		used = list->n_bytes == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
 		n = parse_lines(list, buffer + used, kept - (size_t)used);
 		if (n < 0)
 			return (int)n;
@@ -166,6 +170,80 @@ static int parse_file(struct list *list, int fd, char *buffer)
 			return parse_line(list, buffer, kept); /* and no further: what is this? */
 	}
 	return kept ? parse_line(list, buffer, kept) : 0;
+}
+
+/* Half a list must not be taken for a whole one. */
+static int check_unchanged(struct list *list, int fd, const struct file_state *before)
+{
+	struct file_state after;
+	int r = file_state_read(fd, &after);
+
+	if (r < 0)
+		return node_error(list->loader, list->name, "cannot read %s: %s", list->path,
+				  strerrordesc_np(-r));
+	if (file_state_is_quiet(before, &after))
+		return 0;
+	return node_error(list->loader, list->name,
+			  "%s changed while it was read; reload again, and replace lists as a "
+			  "whole: write to another name, then rename",
+			  list->path);
+}
+
+/* Read and parse; what the file held is kept in the cache. */
+static int parse_file(struct list *list, int fd, const struct file_state *state)
+{
+	_cleanup_free_ char *buffer = malloc(PIECE_BYTES);
+	struct loader *loader = list->loader;
+	size_t first_v4 = list->set->n_v4, first_v6 = list->set->n_v6;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	if (lseek(fd, 0, SEEK_SET) < 0) /* it may have been hashed */
+		return node_error(loader, list->name, "cannot read %s: %m", list->path);
+	sha256_init(&list->hash);
+	/* A set that has prefixes of an earlier file: its arrays have at least that much room. */
+	list->space = (struct prefix_space){ first_v4, first_v6 };
+	r = parse_lines_of(list, fd, buffer);
+	r = worse(r, list->status);
+	if (!r)
+		r = check_unchanged(list, fd, state);
+	if (r < 0)
+		return r;
+	sha256_digest(&list->hash, sizeof(digest), digest);
+	file_hash(loader, digest);
+	/* Files of /proc and the like have no size and no times to tell anything. */
+	if (!loader->cache || list->n_bytes != state->size)
+		return 0;
+	return list_cache_add(loader->cache, list->path, state, digest, list->set, first_v4,
+			      first_v6);
+}
+
+/* Where a limit will be passed, the file is read: only then can the error name a line. */
+static bool fits(const struct loader *loader, const struct list_entry *entry)
+{
+	return entry->n_v4 + entry->n_v6 <= CONFIG_MAX_PREFIXES - loader->n_prefixes &&
+	       loader->list_bytes + entry->state.size <= MAX_ALL_LIST_BYTES;
+}
+
+/* What the cache knows. 0, -ENOMEM, or -ENOENT: nothing of the file as it is now. */
+static int recall_file(struct list *list, int fd, const struct file_state *state)
+{
+	struct loader *loader = list->loader;
+	struct list_entry *entry =
+		loader->cache ? list_cache_find(loader->cache, list->path) : NULL;
+
+	if (!entry || !fits(loader, entry) ||
+	    !list_entry_is_current(loader->cache, entry, fd, state))
+		return -ENOENT;
+	if (list_entry_append(entry, list->set) < 0)
+		return -ENOMEM;
+	list->n_prefixes = entry->n_v4 + entry->n_v6;
+	loader->n_prefixes += list->n_prefixes;
+	loader->list_bytes += state->size;
+	file_hash(loader, entry->digest);
+	return 0;
 }
 
 /* Names are relative to the policy file's folder. */
@@ -181,14 +259,28 @@ static char *resolve_path(const struct loader *loader, const char *name)
 	return path;
 }
 
+static int read_file(struct list *list)
+{
+	struct file_state state;
+	const char *why;
+	_cleanup_close_ int fd = file_open(list->path, CONFIG_MAX_LIST_BYTES, &why);
+	int r;
+
+	if (fd < 0)
+		return node_error(list->loader, list->name, "cannot read %s: %s", list->path, why);
+	r = file_state_read(fd, &state);
+	if (r < 0)
+		return node_error(list->loader, list->name, "cannot read %s: %s", list->path,
+				  strerrordesc_np(-r));
+	r = recall_file(list, fd, &state);
+	return r == -ENOENT ? parse_file(list, fd, &state) : r;
+}
+
 int list_read(struct loader *loader, const struct node *name, struct prefix_set *set)
 {
 	struct list list = { .loader = loader, .set = set, .name = name };
-	_cleanup_free_ char *buffer = NULL;
-	_cleanup_close_ int fd = -1;
-	const char *why;
-	char *path;
 	size_t file;
+	char *path;
 	int r;
 
 	r = node_expect(loader, name, NODE_SCALAR, "the path of a list file");
@@ -203,16 +295,8 @@ int list_read(struct loader *loader, const struct node *name, struct prefix_set 
 	r = file_add(loader, path);
 	if (r < 0)
 		return r;
-	fd = file_open(path, CONFIG_MAX_LIST_BYTES, &why);
-	if (fd < 0)
-		return node_error(loader, name, "cannot read %s: %s", path, why);
-	buffer = malloc(PIECE_BYTES);
-	if (!buffer)
-		return -ENOMEM;
 	list.path = path;
-	/* A set that has prefixes of an earlier file: its arrays have at least that much room. */
-	list.space = (struct prefix_space){ set->n_v4, set->n_v6 };
-	r = parse_file(&list, fd, buffer);
+	r = read_file(&list);
 	loader->policy->files[file].n_prefixes = list.n_prefixes;
-	return worse(r, list.status);
+	return r;
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "list_cache.h"
 #include "util.h"
 
 static const struct word fail_words[] = { { "open", 0 }, { "closed", 1 }, { NULL, 0 } };
@@ -69,6 +70,22 @@ int file_add(struct loader *loader, char *path)
 	return 0;
 }
 
+void file_hash(struct loader *loader, const uint8_t *digest)
+{
+	sha256_update(&loader->hash, SHA256_DIGEST_SIZE, digest);
+}
+
+static void hash_text(struct loader *loader, const char *text, size_t len)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx hash;
+
+	sha256_init(&hash);
+	sha256_update(&hash, len, (const uint8_t *)text);
+	sha256_digest(&hash, sizeof(digest), digest);
+	file_hash(loader, digest);
+}
+
 static int parse_document(struct loader *loader)
 {
 	const struct node *root = loader->tree.root;
@@ -89,7 +106,7 @@ static int load(struct loader *loader, const char *text, size_t len)
 {
 	int r;
 
-	sha256_update(&loader->hash, len, (const uint8_t *)text);
+	hash_text(loader, text, len);
 	r = source_init(&loader->source, loader->policy->files[0].path, text, len);
 	if (r < 0)
 		return r;
@@ -120,10 +137,10 @@ static void loader_done(struct loader *loader)
 	policy_free(loader->policy);
 }
 
-int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
-		     struct diags *diags)
+static int load_text(const char *path, const char *text, size_t len, struct list_cache *cache,
+		     struct policy **ret, struct diags *diags)
 {
-	_cleanup_(loader_done) struct loader loader = { .diags = diags };
+	_cleanup_(loader_done) struct loader loader = { .diags = diags, .cache = cache };
 	char *copy;
 	int r;
 
@@ -149,7 +166,14 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
 	return r;
 }
 
-int policy_load(const char *path, struct policy **ret, struct diags *diags)
+int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
+		     struct diags *diags)
+{
+	return load_text(path, text, len, NULL, ret, diags);
+}
+
+static int load_file(const char *path, struct list_cache *cache, struct policy **ret,
+		     struct diags *diags)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *why;
@@ -165,5 +189,21 @@ int policy_load(const char *path, struct policy **ret, struct diags *diags)
 				  r == -ENOENT ? "; write one: see xdpgate.yaml(5), and "
 						 "/usr/share/doc/xdpgate for examples"
 					       : "");
-	return policy_load_text(path, text, len, ret, diags);
+	return load_text(path, text, len, cache, ret, diags);
+}
+
+int policy_load(const char *path, struct policy **ret, struct diags *diags)
+{
+	return load_file(path, NULL, ret, diags);
+}
+
+int policy_load_cached(const char *path, struct list_cache *cache, struct policy **ret,
+		       struct diags *diags)
+{
+	int r;
+
+	list_cache_begin(cache);
+	r = load_file(path, cache, ret, diags);
+	list_cache_end(cache, r >= 0);
+	return r;
 }

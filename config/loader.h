@@ -33,9 +33,10 @@ struct named_set {
 struct loader {
 	struct policy *policy;
 	struct diags *diags;
+	struct list_cache *cache; /* NULL: none */
 	struct source source;
 	struct tree tree;
-	struct sha256_ctx hash;
+	struct sha256_ctx hash; /* over the digests of the files */
 	size_t sets_capacity, port_sets_capacity, rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
@@ -130,6 +131,8 @@ int set_resolve(struct loader *loader, const struct node *item, const struct key
 int prefix_read(struct loader *loader, const struct node *node, struct prefix *ret);
 /* Remember that a file was read; its path is owned by the policy then. */
 int file_add(struct loader *loader, char *path);
+/* The policy's hash goes over this, too: the SHA-256 of a file. */
+void file_hash(struct loader *loader, const uint8_t *digest);
 
 /* --- conditions.c: what all fields have in common --- */
 

@@ -171,5 +171,5 @@ int parse_rulesets(struct loader *loader, const struct node *value, const struct
 	if (!value->n)
 		return node_error(loader, value, "a policy file needs at least one policy");
 	return names_parse(loader, value, &loader->ruleset_names, "policy", "policies",
-			   CONFIG_MAX_INTERFACES, parse_ruleset);
+			   MAX_RULESETS, parse_ruleset);
 }

@@ -213,15 +213,57 @@ int file_open(const char *path, size_t max_bytes, const char **ret_why)
 	return TAKE_FD(fd);
 }
 
+/* Longer than the steps of any file system's timestamps, FAT's two seconds included. */
+#define SETTLE_SECONDS 2
+
+int file_state_read(int fd, struct file_state *ret)
+{
+	struct timespec now;
+	struct stat st;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	*ret = (struct file_state){
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.mtime = st.st_mtim,
+		.ctime = st.st_ctim,
+		/* Never, where the clock was set back: then it is looked into each time. */
+		.settled = st.st_ctim.tv_sec < now.tv_sec - SETTLE_SECONDS,
+	};
+	return 0;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool file_state_is_quiet(const struct file_state *before, const struct file_state *after)
+{
+	return before->device == after->device && before->inode == after->inode &&
+	       before->size == after->size && same_time(&before->mtime, &after->mtime);
+}
+
+bool file_state_is_sure(const struct file_state *before, const struct file_state *after)
+{
+	return before->settled && file_state_is_quiet(before, after) &&
+	       same_time(&before->ctime, &after->ctime);
+}
+
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len, const char **ret_why)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = file_open(path, max_bytes, ret_why);
+	struct file_state before, after;
 	size_t len = 0, capacity = 0;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	for (;;) {
+	r = file_state_read(fd, &before);
+	while (r >= 0) {
 		ssize_t n;
 
 		*ret_why = "out of memory";
@@ -230,19 +272,25 @@ int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len, c
 		n = read(fd, text + len, capacity - len);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			int r = -errno;
-
-			*ret_why = strerrordesc_np(-r);
-			return r;
-		}
-		if (!n)
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
 			break;
 		len += (size_t)n;
 		if (len > max_bytes) {
 			*ret_why = "it grows while it is read";
 			return -EFBIG;
 		}
+	}
+	if (r >= 0)
+		r = file_state_read(fd, &after);
+	if (r < 0) {
+		*ret_why = strerrordesc_np(-r);
+		return r;
+	}
+	if (!file_state_is_quiet(&before, &after)) {
+		*ret_why = "it changed while it was read; try again";
+		return -EAGAIN;
 	}
 	*ret = TAKE_PTR(text);
 	*ret_len = len;

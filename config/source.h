@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "diag.h"
 
@@ -43,6 +44,24 @@ int source_check(const struct source *source, struct diags *diags);
  */
 int file_open(const char *path, size_t max_bytes, const char **ret_why);
 
-/* Read the whole file into *ret, owned by the caller. As file_open() otherwise. */
+/* What tells one state of a file from another. */
+struct file_state {
+	uint64_t device, inode, size;
+	struct timespec mtime, ctime;
+	/* It had been left alone for a while: as long as these stay, so do its bytes. In the tick
+	 * of a clock in which it was changed, it may change again, and they stay too. */
+	bool settled;
+};
+
+/* Of an open file. 0 or negative errno. */
+int file_state_read(int fd, struct file_state *ret);
+/* Were its bytes left alone from before to after, as far as size and mtime tell? (Its name or mode
+ * may have changed, and it may have another name.) */
+bool file_state_is_quiet(const struct file_state *before, const struct file_state *after);
+/* Does the file have the same bytes as before, for sure? */
+bool file_state_is_sure(const struct file_state *before, const struct file_state *after);
+
+/* Read the whole file into *ret, owned by the caller; -EAGAIN if it changes meanwhile. As file_open()
+ * otherwise. */
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len,
 	      const char **ret_why);

@@ -20,6 +20,7 @@
 struct gate {
 	char *config_path;
 	struct datapath *datapath;
+	struct list_cache *lists; /* of the last policy that was loaded */
 	bool detached;
 	uint64_t started_usec;
 	uint64_t n_reloads, n_failed_reloads;
@@ -68,7 +69,8 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 	kernel_listen(log_library);
 	gate->started_usec = realtime_usec();
 	gate->config_path = strdup(options->config_path);
-	if (!gate->config_path)
+	gate->lists = list_cache_new();
+	if (!gate->config_path || !gate->lists)
 		return -ENOMEM;
 	r = datapath_open(options->pin_dir, true, &gate->datapath, diags);
 	if (r < 0)
@@ -89,6 +91,7 @@ struct gate *gate_free(struct gate *gate)
 	if (!gate)
 		return NULL;
 	datapath_close(gate->datapath);
+	list_cache_free(gate->lists);
 	free(gate->config_path);
 	free(gate->last_reload_error);
 	free(gate);
@@ -97,14 +100,28 @@ struct gate *gate_free(struct gate *gate)
 
 /* --- policy ------------------------------------------------------------------------------ */
 
-/* Read and compile. The policy's memory is given back as soon as its tables are loaded. */
-static int load(const char *path, struct policy **ret_policy, struct tables **ret_tables,
-		struct diags *diags)
+static void log_lists(const struct list_cache *lists)
+{
+	struct list_cache_stats stats;
+
+	list_cache_get_stats(lists, &stats);
+	log_debug("list files: %zu unchanged, %zu changed in nothing but time or inode, %zu read; "
+		  "%zu bytes kept of %zu",
+		  stats.n_unchanged, stats.n_hashed, stats.n_read, stats.bytes, stats.n_entries);
+}
+
+/* Read and compile; lists that have not changed come from the cache, if one is given. The policy's
+ * memory is given back as soon as its tables are loaded. */
+static int load(const char *path, struct list_cache *lists, struct policy **ret_policy,
+		struct tables **ret_tables, struct diags *diags)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	int r;
 
-	r = policy_load(path, &policy, diags);
+	r = lists ? policy_load_cached(path, lists, &policy, diags)
+		  : policy_load(path, &policy, diags);
+	if (lists)
+		log_lists(lists);
 	if (r >= 0)
 		r = tables_compile(policy, ret_tables, diags);
 	if (r < 0)
@@ -127,7 +144,7 @@ static int load_and_install(struct gate *gate, bool strict, struct diags *diags)
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
 
-	r = load(gate->config_path, &policy, &tables, diags);
+	r = load(gate->config_path, gate->lists, &policy, &tables, diags);
 	if (r >= 0)
 		r = datapath_install(gate->datapath, policy, tables, strict, diags);
 	return explain(r, diags);
@@ -198,7 +215,7 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags)
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 
-	return explain(load(path ? path : gate->config_path, &policy, &tables, diags), diags);
+	return explain(load(path ? path : gate->config_path, NULL, &policy, &tables, diags), diags);
 }
 
 /* --- interfaces -------------------------------------------------------------------------- */

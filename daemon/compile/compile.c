@@ -31,35 +31,41 @@ static void tables_freep(struct tables **tables)
 	tables_free(*tables);
 }
 
+/* The ruleset has the first rule that is one too many: the one behind `fit` of its rules. */
+static int too_many_rules(struct compiler *compiler, const struct ruleset *ruleset, size_t fit)
+{
+	const struct rule *rule = &ruleset->rules[fit];
+	struct diag_place place = { .file = rule->place.file,
+				    .line = rule->place.line,
+				    .column = rule->place.column };
+
+	return diag_error(compiler->diags, &place,
+			  "rule '%s' of policy '%s' is one too many: all policies together may "
+			  "have %d rules; join rules by lists and sets",
+			  rule->name, ruleset->name, MAX_RULES);
+}
+
 /* Every policy starts at a word of its own, so a program looks at its own words only. */
 static int lay_out_rules(struct compiler *compiler)
 {
 	const struct policy *policy = compiler->policy;
 	struct tables *tables = compiler->tables;
 	uint32_t words = 0;
+	size_t left = MAX_RULES;
 
+	if (policy->n_rulesets > MAX_RULESETS)
+		return diag_error(compiler->diags, NULL, "more than %d policies", MAX_RULESETS);
 	tables->first_bit = calloc(policy->n_rulesets + 1, sizeof(*tables->first_bit));
 	if (!tables->first_bit)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_rulesets; i++) {
 		const struct ruleset *ruleset = &policy->rulesets[i];
-		size_t needed = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
 
-		if (needed > MAX_ROW_WORDS - words) {
-			size_t fit = (MAX_ROW_WORDS - words) * ROW_WORD_BITS;
-			const struct rule *rule = &ruleset->rules[fit];
-			struct diag_place place = { .file = rule->place.file,
-						    .line = rule->place.line,
-						    .column = rule->place.column };
-
-			return diag_error(compiler->diags, &place,
-					  "rule '%s' of policy '%s' is one too many: all policies "
-					  "together may have %d rules, each policy rounded up to "
-					  "a multiple of %d; join rules by lists and sets",
-					  rule->name, ruleset->name, MAX_RULES, ROW_WORD_BITS);
-		}
+		if (ruleset->n_rules > left)
+			return too_many_rules(compiler, ruleset, left);
+		left -= ruleset->n_rules;
 		tables->first_bit[i] = words * ROW_WORD_BITS;
-		words += needed;
+		words += (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
 	}
 	tables->row_words = words ? words : 1;
 	tables->n_actions = tables->row_words * ROW_WORD_BITS;

@@ -111,7 +111,7 @@ static void print_difference(const struct trial *trial, const struct policy *jud
 	fputs("\n", stderr);
 	print_answer("program:", verdict_name(trace->verdict), trace->reason,
 		     trace->rule == TRACE_NO_RULE ? -1 : (long)trace->rule - trial->first_bit);
-	for (uint32_t bit = 0; bit < MAX_RULES; bit++) {
+	for (uint32_t bit = 0; bit < MAX_ROW_WORDS * ROW_WORD_BITS; bit++) {
 		if (trace_bit(trace, bit))
 			fprintf(stderr, " %ld", (long)bit - trial->first_bit);
 	}

@@ -105,7 +105,7 @@ static void check_answer(const struct bench *bench, const char *description, con
 static void check_matched(const struct bench *bench, const char *description,
 			  const struct packet *p, const uint8_t *counted, const struct trace *trace)
 {
-	for (uint32_t bit = 0; bit < MAX_RULES; bit++) {
+	for (uint32_t bit = 0; bit < MAX_ROW_WORDS * ROW_WORD_BITS; bit++) {
 		uint32_t rule = bit - first_bit_of(bench);
 		bool expected = bit >= first_bit_of(bench) && rule < ruleset_of(bench)->n_rules &&
 				counted[rule];

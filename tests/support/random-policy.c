@@ -237,6 +237,8 @@ static uint32_t random_n_rules(struct rng *rng)
 		return 126 + rng_below(rng, 5);
 	case 5:
 		return rng_below(rng, 700);
+	case 6: /* around 64 words, which is what one word of a summary tells of */
+		return rng_percent(rng, 20) ? 64 * ROW_WORD_BITS - 66 + rng_below(rng, 200) : 5;
 	default:
 		return 2 + rng_below(rng, 30);
 	}

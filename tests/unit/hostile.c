@@ -116,6 +116,21 @@ static void many_ranges_in_a_rule(struct policy *policy)
 	}
 }
 
+/* Rows of MAC addresses come first and leave fewer numbers to the others. */
+static void many_macs(struct policy *policy)
+{
+	for (uint32_t i = 0; i < MAX_RULES; i++) {
+		const uint8_t mac[MAC_BYTES] = {
+			2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i
+		};
+		struct rule *rule = add_rule(policy, i);
+
+		build_mac(rule, i % 2 ? MAC_SRC : MAC_DST, mac);
+		build_scalar(rule, FIELD_SPORT, i, i + 7);
+		build_scalar(rule, FIELD_DPORT, 3 * i, 3 * i + 9);
+	}
+}
+
 /* --- rules -------------------------------------------------------------------------------- */
 
 static void wildcards(struct policy *policy)
@@ -304,6 +319,7 @@ const struct hostile hostiles[] = {
 	{ "all fields cross", crossing_fields, 5, 200, .may_refuse = true },
 	{ "every value distinct", distinct_values, 5, 200, .may_refuse = true },
 	{ "many ranges in a rule", many_ranges_in_a_rule, 5, 200 },
+	{ "16,384 rules with MAC addresses", many_macs, 5, 400, .may_refuse = true },
 	{ "16,384 rules without conditions", wildcards, 1, 50 },
 	{ "16,384 rules, each with addresses and ports", full_rules, 5, 700 },
 	{ "16,385 rules", one_rule_too_many, 1, 50, .may_refuse = true },
@@ -314,7 +330,7 @@ const struct hostile hostiles[] = {
 	{ "more rows than IPv4 can number", too_many_rows_v4, 10, 400, .may_refuse = true },
 	{ "a long row for each of 800,000 prefixes", too_many_rows_v6, 20, 1500,
 	  .may_refuse = true },
-	{ "rows of 16,384 rules, 200,000 addresses", long_rows, 5, 200 },
+	{ "rows of 16,384 rules, 200,000 addresses", long_rows, 10, 200 },
 	{ "1,000,000 prefixes", million_v4, 3, 150 },
 	{ "4,000,000 IPv4 prefixes", four_million_v4, 10, 500, .by_hand = true },
 	{ "4,000,000 IPv6 prefixes", four_million_v6, 15, 1000, .by_hand = true },

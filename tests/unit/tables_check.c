@@ -13,6 +13,9 @@
 
 #include "build-policy.h"
 
+/* Of a larger ruleset, not every rule's edges are looked at, as each look is at all rules. */
+#define MOST_RULES 300
+
 /* Compiles a policy that must compile. */
 struct tables *compiled(const struct policy *policy)
 {
@@ -163,6 +166,8 @@ static void check_scalar(struct rng *rng, const struct subject *s, unsigned int 
 		assert_int_equal(
 			row_bit(s->tables, scalar_row(s, field, 0), s->first_bit + (uint32_t)i),
 			scalar_row_condition(match, field, false, 0));
+		if (i % (s->ruleset->n_rules / MOST_RULES + 1))
+			continue;
 		for (size_t j = 0; match->present && j < match->n_ranges && j < 6; j++) {
 			check_near(s, field, match->ranges[j].first);
 			check_near(s, field, match->ranges[j].last);

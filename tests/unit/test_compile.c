@@ -18,6 +18,7 @@
 #include "packet.h"
 #include "random-policy.h"
 #include "rng.h"
+#include "shapes.h"
 #include "tables_check.h"
 #include "util.h"
 
@@ -66,6 +67,7 @@ static void test_same_bytes(void **state)
 				    (size_t)a->n_rows * row_stride(a) * sizeof(*a->rows));
 		ASSERT_SAME(a, b, lpm4, n_lpm4);
 		ASSERT_SAME(a, b, lpm6, n_lpm6);
+		ASSERT_SAME(a, b, macs, n_macs);
 		ASSERT_SAME(a, b, scalars, n_scalars);
 		ASSERT_SAME(a, b, actions, n_actions);
 		ASSERT_SAME(a, b, configs, n_configs);
@@ -182,6 +184,54 @@ static void test_every_length(void **state)
 	policy_free(policy);
 }
 
+/* A few prefixes of the set, its last one among them. */
+static void check_some(struct rng *rng, const struct subject *s, const struct prefix_set *set)
+{
+	for (int i = 0; i < 6; i++) {
+		enum address_field field = i % N_ADDRESS_FIELDS;
+
+		if (set->n_v4)
+			check_prefix_v4(
+				s, field,
+				set->v4[i ? rng_below(rng, (uint32_t)set->n_v4) : set->n_v4 - 1]);
+		if (set->n_v6)
+			check_prefix_v6(
+				s, field,
+				set->v6[i ? rng_below(rng, (uint32_t)set->n_v6) : set->n_v6 - 1]);
+	}
+}
+
+/* Every shape of large sets, smaller where its size is free: all that can be reached, and some
+ * prefixes by brute force. */
+static void test_shapes(void **state)
+{
+	struct rng rng = { 6 };
+	char name[NAME_LEN];
+
+	for (size_t i = 0; i < n_shapes; i++) {
+		struct policy *policy = one_interface();
+		struct tables *tables;
+		struct subject s;
+
+		for (uint32_t j = 0; j < SHAPE_SETS; j++) {
+			uint32_t set;
+
+			snprintf(name, sizeof(name), "set-%u", j);
+			set = build_set(policy, name);
+			for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++)
+				build_address(build_rule(policy, 0, name, VERDICT_NONE), f, set);
+		}
+		shapes[i].fill(&rng, policy, shapes[i].n / 20);
+		tables = compiled(policy);
+		check_lpm(tables);
+		s = subject_of(policy, tables, 0);
+		for (uint32_t j = 0; j < SHAPE_SETS; j++)
+			check_some(&rng, &s, &policy->sets[j]);
+		tables_free(tables);
+		policy_free(policy);
+	}
+}
+
 /* Numbers of prefixes around what 16 bits can count. */
 static void test_many_prefixes(void **state)
 {
@@ -256,22 +306,40 @@ static void test_most_rules(void **state)
 
 	many_rules(policy, 0, MAX_RULES);
 	tables = compiled(policy);
-	assert_int_equal(tables->row_words, MAX_ROW_WORDS);
+	assert_int_equal(tables->row_words, MAX_RULES / ROW_WORD_BITS);
 	tables_free(tables);
 	build_rule(policy, 0, "one-too-many", VERDICT_DROP);
 	assert_refused(policy, "one-too-many");
 	policy_free(policy);
+}
 
-	policy = one_interface(); /* each policy is rounded up to a word */
-	build_interface(policy, "lan", build_ruleset(policy, "inside", VERDICT_DROP));
-	many_rules(policy, 0, MAX_RULES - 2 * ROW_WORD_BITS + 1);
-	many_rules(policy, 1, ROW_WORD_BITS);
+/* Each policy is rounded up to a word, and yet there is room for all rules. */
+static void test_most_rulesets(void **state)
+{
+	struct policy *policy = one_interface();
+	struct tables *tables;
+	uint32_t last = 0;
+
+	build_rule(policy, 0, "alone", VERDICT_DROP);
+	for (int i = 1; i < MAX_RULESETS - 1; i++)
+		build_rule(policy, build_ruleset(policy, "one", VERDICT_DROP), "alone",
+			   VERDICT_DROP);
+	last = build_ruleset(policy, "last", VERDICT_DROP);
+	build_interface(policy, "lan", last);
+	many_rules(policy, last, MAX_RULES - MAX_RULESETS + 1);
 	tables = compiled(policy);
-	check_config(&(struct subject){ policy, tables, 1, &policy->rulesets[1],
-					&tables->configs[1], tables->first_bit[1] });
+	assert_in_range(tables->row_words, MAX_ROW_WORDS - 8, MAX_ROW_WORDS);
+	check_config(&(struct subject){ policy, tables, 1, &policy->rulesets[last],
+					&tables->configs[1], tables->first_bit[last] });
 	tables_free(tables);
-	build_rule(policy, 1, "one-too-many", VERDICT_DROP);
+	build_rule(policy, last, "one-too-many", VERDICT_DROP);
 	assert_refused(policy, "one-too-many");
+	policy_free(policy);
+
+	policy = one_interface();
+	for (int i = 0; i < MAX_RULESETS; i++)
+		build_ruleset(policy, "empty", VERDICT_DROP);
+	assert_refused(policy, "more than 256 policies");
 	policy_free(policy);
 }
 
@@ -330,6 +398,54 @@ static void test_most_scalar_rows(void **state)
 	policy_free(policy);
 }
 
+/* A set for each bit of the hosts' numbers: as many different rows as hosts. */
+static struct policy *hosts_by_bit(uint32_t n_hosts)
+{
+	struct policy *policy = one_interface();
+	char name[NAME_LEN];
+
+	for (uint32_t bit = 1; bit < n_hosts; bit <<= 1) {
+		uint32_t set;
+
+		snprintf(name, sizeof(name), "bit-%u", bit);
+		set = build_set(policy, name);
+		build_address(build_rule(policy, 0, name, VERDICT_NONE), ADDRESS_DST, set);
+		for (uint32_t host = 0; host < n_hosts; host++) {
+			if (host & bit)
+				build_prefix_v4(policy, set, 0x0a000000 + 3 * host, 32);
+		}
+	}
+	return policy;
+}
+
+static void test_most_address_rows(void **state)
+{
+	static const uint32_t numbers[] = { LPM4_MAX_ROWS - 1, LPM4_MAX_ROWS };
+	struct rng rng = { 8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct policy *policy = hosts_by_bit(numbers[i]);
+		struct tables *tables = compiled(policy);
+		struct subject s = subject_of(policy, tables, 0);
+
+		check_lpm(tables);
+		for (int j = 0; j < 20; j++) {
+			uint32_t host = j ? rng_below(&rng, numbers[i]) : numbers[i] - 1;
+			uint32_t address = 0x0a000000 + 3 * host;
+			uint32_t row = lookup_v4(tables, s.config, ADDRESS_DST, address);
+
+			assert_int_equal(row_word(tables, row, 0), host);
+		}
+		tables_free(tables);
+		policy_free(policy);
+	}
+
+	struct policy *policy = hosts_by_bit(LPM4_MAX_ROWS + 1);
+
+	assert_refused(policy, "differ");
+	policy_free(policy);
+}
+
 static void test_no_rules(void **state)
 {
 	struct policy *policy = one_interface();
@@ -361,10 +477,17 @@ static void test_no_rule_beyond_the_last(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_policies),         cmocka_unit_test(test_same_bytes),
-		cmocka_unit_test(test_nested_prefixes),         cmocka_unit_test(test_every_length),
-		cmocka_unit_test(test_many_prefixes),           cmocka_unit_test(test_most_rules),
-		cmocka_unit_test(test_most_scalar_rows),        cmocka_unit_test(test_no_rules),
+		cmocka_unit_test(test_random_policies),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_nested_prefixes),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_many_prefixes),
+		cmocka_unit_test(test_most_rules),
+		cmocka_unit_test(test_most_rulesets),
+		cmocka_unit_test(test_most_scalar_rows),
+		cmocka_unit_test(test_most_address_rows),
+		cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_no_rule_beyond_the_last),
 	};
 

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * list_cache.c: what list files held, see list_cache.h.
+ */
+#include "list_cache.h"
+
+#include <string.h>
+
+#include "names.h"
+#include "util.h"
+
+#define PIECE_BYTES (256U << 10)
+
+struct list_table {
+	struct list_entry **items;
+	size_t n, capacity;
+	struct name_index index; /* of the paths, by position in items */
+};
+
+struct list_cache {
+	struct list_table kept;  /* of the last policy that was made */
+	struct list_table fresh; /* read for the one that is being made */
+	struct list_cache_stats stats;
+};
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static size_t entry_bytes(const struct list_entry *entry)
+{
+	return (entry->n_v6 + entry->n_long) * sizeof(uint64_t) + entry->n_v4 * sizeof(uint32_t) +
+	       entry->n_v4 + entry->n_v6;
+}
+
+static struct list_entry *entry_free(struct list_entry *entry)
+{
+	if (!entry)
+		return NULL;
+	free(entry->path);
+	free(entry->memory);
+	free(entry);
+	return NULL;
+}
+
+static void entry_freep(struct list_entry **entry)
+{
+	entry_free(*entry);
+}
+
+/* Widest elements first, so that all are aligned. */
+static int lay_out(struct list_entry *entry)
+{
+	entry->memory = malloc(entry_bytes(entry) + 1);
+	if (!entry->memory)
+		return -ENOMEM;
+	entry->v6_upper = entry->memory;
+	entry->v6_lower = entry->v6_upper + entry->n_v6;
+	entry->v4 = (uint32_t *)(entry->v6_lower + entry->n_long);
+	entry->v4_lens = (uint8_t *)(entry->v4 + entry->n_v4);
+	entry->v6_lens = entry->v4_lens + entry->n_v4;
+	return 0;
+}
+
+static void pack(struct list_entry *entry, const struct prefix_v4 *v4, const struct prefix_v6 *v6)
+{
+	uint64_t *lower = entry->v6_lower;
+
+	for (size_t i = 0; i < entry->n_v4; i++) {
+		entry->v4[i] = v4[i].addr;
+		entry->v4_lens[i] = v4[i].len;
+	}
+	for (size_t i = 0; i < entry->n_v6; i++) {
+		entry->v6_upper[i] = v6[i].hi;
+		entry->v6_lens[i] = v6[i].len;
+		if (v6[i].len > 64)
+			*lower++ = v6[i].lo;
+	}
+}
+
+int list_entry_append(const struct list_entry *entry, struct prefix_set *set)
+{
+	size_t v4_capacity = set->n_v4, v6_capacity = set->n_v6;
+	const uint64_t *lower = entry->v6_lower;
+
+	if (array_reserve((void **)&set->v4, &v4_capacity, set->n_v4 + entry->n_v4,
+			  sizeof(*set->v4)) < 0 ||
+	    array_reserve((void **)&set->v6, &v6_capacity, set->n_v6 + entry->n_v6,
+			  sizeof(*set->v6)) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < entry->n_v4; i++)
+		set->v4[set->n_v4++] = (struct prefix_v4){ entry->v4[i], entry->v4_lens[i] };
+	for (size_t i = 0; i < entry->n_v6; i++)
+		set->v6[set->n_v6++] = (struct prefix_v6){ entry->v6_upper[i],
+							   entry->v6_lens[i] > 64 ? *lower++ : 0,
+							   entry->v6_lens[i] };
+	return 0;
+}
+
+/* --- tables ------------------------------------------------------------------------------ */
+
+static struct list_entry *table_find(const struct list_table *table, const char *path)
+{
+	long position = name_index_find(&table->index, path);
+
+	return position < 0 ? NULL : table->items[position];
+}
+
+/* The entry becomes the table's, in the place of one of the same path. */
+static int table_put(struct list_table *table, struct list_entry *entry)
+{
+	long position = name_index_find(&table->index, entry->path);
+
+	if (position >= 0) {
+		/* The index refers to the old path: that one stays. */
+		char *path = table->items[position]->path;
+
+		table->items[position]->path = entry->path;
+		entry->path = path;
+		entry_free(table->items[position]);
+		table->items[position] = entry;
+		return 0;
+	}
+	if (array_reserve((void **)&table->items, &table->capacity, table->n + 1,
+			  sizeof(struct list_entry *)) < 0 ||
+	    name_index_add(&table->index, entry->path) < 0)
+		return -ENOMEM;
+	table->items[table->n++] = entry;
+	return 0;
+}
+
+static void table_done(struct list_table *table)
+{
+	for (size_t i = 0; i < table->n; i++)
+		entry_free(table->items[i]);
+	free(table->items);
+	name_index_done(&table->index);
+	*table = (struct list_table){ 0 };
+}
+
+/* --- the cache --------------------------------------------------------------------------- */
+
+struct list_cache *list_cache_new(void)
+{
+	return calloc(1, sizeof(struct list_cache));
+}
+
+struct list_cache *list_cache_free(struct list_cache *cache)
+{
+	if (!cache)
+		return NULL;
+	table_done(&cache->kept);
+	table_done(&cache->fresh);
+	free(cache);
+	return NULL;
+}
+
+struct list_entry *list_cache_find(struct list_cache *cache, const char *path)
+{
+	struct list_entry *entry = table_find(&cache->fresh, path);
+
+	return entry ? entry : table_find(&cache->kept, path);
+}
+
+int list_cache_add(struct list_cache *cache, const char *path, const struct file_state *state,
+		   const uint8_t *digest, const struct prefix_set *set, size_t first_v4,
+		   size_t first_v6)
+{
+	_cleanup_(entry_freep) struct list_entry *entry = calloc(1, sizeof(*entry));
+	int r;
+
+	if (!entry)
+		return -ENOMEM;
+	entry->state = *state;
+	entry->used = true;
+	memcpy(entry->digest, digest, sizeof(entry->digest));
+	entry->n_v4 = set->n_v4 - first_v4;
+	entry->n_v6 = set->n_v6 - first_v6;
+	for (size_t i = first_v6; i < set->n_v6; i++)
+		entry->n_long += set->v6[i].len > 64;
+	entry->path = strdup(path);
+	if (!entry->path || lay_out(entry) < 0)
+		return -ENOMEM;
+	pack(entry, set->v4 + first_v4, set->v6 + first_v6);
+	cache->stats.n_read++;
+	r = table_put(&cache->fresh, entry);
+	if (!r)
+		TAKE_PTR(entry);
+	return r;
+}
+
+static bool digest_is(int fd, const uint8_t *expected)
+{
+	_cleanup_free_ uint8_t *buffer = malloc(PIECE_BYTES);
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx hash;
+
+	if (!buffer)
+		return false;
+	sha256_init(&hash);
+	for (;;) {
+		ssize_t n = read(fd, buffer, PIECE_BYTES);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		if (!n)
+			break;
+		sha256_update(&hash, (size_t)n, buffer);
+	}
+	sha256_digest(&hash, sizeof(digest), digest);
+	return memcmp(digest, expected, sizeof(digest)) == 0;
+}
+
+bool list_entry_is_current(struct list_cache *cache, struct list_entry *entry, int fd,
+			   const struct file_state *state)
+{
+	const struct file_state *old = &entry->state;
+
+	if (file_state_is_sure(old, state)) {
+		cache->stats.n_unchanged++;
+	} else if (old->size == state->size && digest_is(fd, entry->digest)) {
+		entry->state = *state;
+		cache->stats.n_hashed++;
+	} else {
+		return false;
+	}
+	entry->used = true;
+	return true;
+}
+
+void list_cache_begin(struct list_cache *cache)
+{
+	cache->stats = (struct list_cache_stats){ 0 };
+	for (size_t i = 0; i < cache->kept.n; i++)
+		cache->kept.items[i]->used = false;
+}
+
+/* What was used moves to a table of its own; out of memory, the cache is just smaller. */
+void list_cache_end(struct list_cache *cache, bool made)
+{
+	struct list_table used = { 0 };
+
+	for (size_t i = 0; made && i < cache->fresh.n; i++)
+		if (!table_put(&used, cache->fresh.items[i]))
+			cache->fresh.items[i] = NULL;
+	for (size_t i = 0; made && i < cache->kept.n; i++) {
+		struct list_entry *entry = cache->kept.items[i];
+
+		if (entry->used && !table_find(&used, entry->path) && !table_put(&used, entry))
+			cache->kept.items[i] = NULL;
+	}
+	table_done(&cache->fresh);
+	if (!made)
+		return;
+	table_done(&cache->kept);
+	cache->kept = used;
+}
+
+void list_cache_get_stats(const struct list_cache *cache, struct list_cache_stats *ret)
+{
+	*ret = cache->stats;
+	ret->n_entries = cache->kept.n;
+	for (size_t i = 0; i < cache->kept.n; i++)
+		ret->bytes += sizeof(struct list_entry) + strlen(cache->kept.items[i]->path) + 1 +
+			      entry_bytes(cache->kept.items[i]);
+}
