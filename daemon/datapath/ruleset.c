@@ -83,6 +83,17 @@ static int create_lpms(const struct tables *tables, struct ruleset_maps *maps)
 	return 0;
 }
 
+static int create_redirects(size_t n, struct ruleset_maps *maps)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps->redirects); i++)
+		r = maps->redirects[i] = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices",
+							sizeof(uint32_t), sizeof(uint32_t),
+							n ? n : 1, NULL);
+	return r;
+}
+
 int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint32_t n_slots,
 			size_t n_redirects, struct ruleset_maps *ret, struct diags *diags)
 {
@@ -112,11 +123,9 @@ int ruleset_maps_create(const struct tables *tables, const uint32_t *slots, uint
 					    "cannot create the map %s of %zu bytes",
 					    plain[i].name, plain[i].size);
 	}
-	maps.redirects = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices", sizeof(uint32_t),
-					sizeof(uint32_t), n_redirects ? n_redirects : 1, NULL);
-	if (maps.redirects < 0)
-		return kernel_error(diags, maps.redirects,
-				    "cannot create the map of redirect targets");
+	r = create_redirects(n_redirects, &maps);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot create the map of redirect targets");
 	r = create_lpms(tables, &maps);
 	if (r < 0)
 		return kernel_error(diags, r, "cannot load the prefixes into the kernel");
@@ -131,7 +140,8 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->scalars);
 	close_fd(&maps->actions);
 	close_fd(&maps->slots);
-	close_fd(&maps->redirects);
+	for (size_t i = 0; i < ARRAY_SIZE(maps->redirects); i++)
+		close_fd(&maps->redirects[i]);
 	for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
 		close_fd(&maps->lpm_v4[field]);
 		close_fd(&maps->lpm_v6[field]);
@@ -141,12 +151,17 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect, int ifindex)
 {
 	uint32_t target = ifindex;
-	int r;
+	int r = 0;
 
-	if (target)
-		return bpf_map_update_elem(maps->redirects, &redirect, &target, BPF_ANY);
-	r = bpf_map_delete_elem(maps->redirects, &redirect);
-	return r == -ENOENT ? 0 : r;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps->redirects); i++) {
+		if (target)
+			r = bpf_map_update_elem(maps->redirects[i], &redirect, &target, BPF_ANY);
+		else
+			r = bpf_map_delete_elem(maps->redirects[i], &redirect);
+		if (r == -ENOENT && !target)
+			r = 0;
+	}
+	return r;
 }
 
 /* --- programs ---------------------------------------------------------------------------- */
@@ -160,7 +175,7 @@ static void prepare_program(struct bpf_program *program, bool frags)
 }
 
 static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
-		      int counter_pages_fd)
+		      int counter_pages_fd, bool frags)
 {
 	const struct {
 		struct bpf_map *map;
@@ -170,7 +185,7 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.scalars, maps->scalars },
 		{ skeleton->maps.actions, maps->actions },
 		{ skeleton->maps.slots, maps->slots },
-		{ skeleton->maps.redirects, maps->redirects },
+		{ skeleton->maps.redirects, maps->redirects[frags] },
 		{ skeleton->maps.lpm_src_v4, maps->lpm_v4[ADDRESS_SRC] },
 		{ skeleton->maps.lpm_dst_v4, maps->lpm_v4[ADDRESS_DST] },
 		{ skeleton->maps.lpm_src_v6, maps->lpm_v6[ADDRESS_SRC] },
@@ -214,7 +229,7 @@ int ruleset_load(const struct ruleset_maps *maps, int counter_pages_fd,
 	/* Constant for the program, writable until it is loaded. */
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
 	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
-	r = reuse_maps(skeleton, maps, counter_pages_fd);
+	r = reuse_maps(skeleton, maps, counter_pages_fd, frags);
 	if (r >= 0)
 		r = ruleset_bpf__load(skeleton);
 	if (r < 0)

@@ -14,13 +14,16 @@
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, actions, slots, redirects;
+	int rows, scalars, actions, slots;
+	/* For programs that take multi-buffer packets [true] and for those that do not: the
+	 * kernel ties a device map, like a PROG_ARRAY, to one of the two kinds. */
+	int redirects[2];
 	int lpm_v4[N_ADDRESS_FIELDS], lpm_v6[N_ADDRESS_FIELDS];
 	uint32_t n_slots;
 };
 
 #define RULESET_MAPS_NONE                                                             \
-	((struct ruleset_maps){ -1, -1, -1, -1, -1, { -1, -1 }, { -1, -1 }, 0 })
+	((struct ruleset_maps){ -1, -1, -1, -1, { -1, -1 }, { -1, -1 }, { -1, -1 }, 0 })
 
 /*
  * Create and fill the maps. slots: the counter slot of each rule of each interface, in the
