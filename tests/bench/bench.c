@@ -10,7 +10,7 @@
 
 #define N_VERIFIED 2048
 #define MAX_SUBJECTS 4
-#define MIN_PACKETS (4 * HARNESS_CHUNK)
+#define MIN_PACKETS (64 * HARNESS_CHUNK)
 #define MAX_RUN_NS 2e9
 
 static void summarise(struct figure *figure, double *values, unsigned int n)
