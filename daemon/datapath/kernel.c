@@ -13,17 +13,44 @@
 static char words[512];
 static void (*listener)(const char *line);
 
+/* Why the verifier refused a program: the last line of its log but for the statistics. */
+static const char *verifier_reason(const char *log)
+{
+	const char *line = strchr(log, '\n'), *reason = NULL;
+
+	while (line && *++line && strncmp(line, "-- END", strlen("-- END")) != 0) {
+		if (*line != '\n' && strncmp(line, "processed ", strlen("processed ")) != 0)
+			reason = line;
+		line = strchr(line, '\n');
+	}
+	return reason;
+}
+
 /* Keep the kernel's message if there is one, else the last complaint. */
-static void note(const char *line)
+static void note(const char *text)
 {
 	static const char kernel[] = "Kernel error message: ";
-	const char *message = strstr(line, kernel);
+	static const char verifier[] = "-- BEGIN PROG LOAD LOG --";
+	const char *message = strstr(text, kernel), *log = strstr(text, verifier);
 
 	if (message)
-		snprintf(words, sizeof(words), "%s", message + strlen(kernel));
+		message += strlen(kernel);
+	else if (log)
+		message = verifier_reason(log);
+	if (message)
+		snprintf(words, sizeof(words), "%s", message);
 	else if (!words[0] || strncmp(words, "lib", 3) == 0)
-		snprintf(words, sizeof(words), "%s", line);
+		snprintf(words, sizeof(words), "%s", text);
 	words[strcspn(words, "\n")] = '\0';
+}
+
+static void tell(char *text)
+{
+	char *rest = text, *line;
+
+	while (listener && (line = strsep(&rest, "\n")))
+		if (*line)
+			listener(line);
 }
 
 static void listen_line(bool complaint, const char *format, va_list args)
@@ -36,9 +63,7 @@ static void listen_line(bool complaint, const char *format, va_list args)
 	}
 	if (complaint)
 		note(text);
-	text[strcspn(text, "\n")] = '\0';
-	if (listener)
-		listener(text);
+	tell(text);
 }
 
 static int listen_libbpf(enum libbpf_print_level level, const char *format, va_list args)

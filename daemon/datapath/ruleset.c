@@ -17,6 +17,17 @@
 
 /* --- maps -------------------------------------------------------------------------------- */
 
+static int create_redirects(size_t n, struct ruleset_maps *maps)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps->redirects); i++)
+		r = maps->redirects[i] =
+			bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices", sizeof(uint32_t),
+				       sizeof(uint32_t), n ? n : 1, NULL);
+	return r;
+}
+
 int ruleset_maps_create(const struct tables *tables, const struct rule_action *actions,
 			uint32_t n_actions, size_t n_redirects, struct ruleset_maps *ret,
 			struct diags *diags)
@@ -40,6 +51,7 @@ int ruleset_maps_create(const struct tables *tables, const struct rule_action *a
 		  tables->n_lpm6 * sizeof(*tables->lpm6) },
 		{ &maps.actions, "xdpgate_actions", actions, n_actions * sizeof(*actions) },
 	};
+	int r;
 
 	kernel_forget();
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
@@ -49,11 +61,9 @@ int ruleset_maps_create(const struct tables *tables, const struct rule_action *a
 					    "cannot create the map %s of %zu bytes", plain[i].name,
 					    plain[i].size);
 	}
-	maps.redirects = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpgate_devices", sizeof(uint32_t),
-					sizeof(uint32_t), n_redirects ? n_redirects : 1, NULL);
-	if (maps.redirects < 0)
-		return kernel_error(diags, maps.redirects,
-				    "cannot create the map of redirect targets");
+	r = create_redirects(n_redirects, &maps);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot create the map of redirect targets");
 	*ret = maps;
 	maps = RULESET_MAPS_NONE;
 	return 0;
@@ -64,21 +74,27 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->rows);
 	close_fd(&maps->scalars);
 	close_fd(&maps->actions);
-	close_fd(&maps->redirects);
 	close_fd(&maps->macs);
 	close_fd(&maps->lpm4);
 	close_fd(&maps->lpm6);
+	for (size_t i = 0; i < ARRAY_SIZE(maps->redirects); i++)
+		close_fd(&maps->redirects[i]);
 }
 
 int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect, int ifindex)
 {
 	uint32_t target = ifindex;
-	int r;
+	int r = 0;
 
-	if (target)
-		return bpf_map_update_elem(maps->redirects, &redirect, &target, BPF_ANY);
-	r = bpf_map_delete_elem(maps->redirects, &redirect);
-	return r == -ENOENT ? 0 : r;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(maps->redirects); i++) {
+		if (target)
+			r = bpf_map_update_elem(maps->redirects[i], &redirect, &target, BPF_ANY);
+		else
+			r = bpf_map_delete_elem(maps->redirects[i], &redirect);
+		if (r == -ENOENT && !target)
+			r = 0;
+	}
+	return r;
 }
 
 /* --- programs ---------------------------------------------------------------------------- */
@@ -92,7 +108,8 @@ static void prepare_program(struct bpf_program *program, bool frags)
 }
 
 static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
-		      const struct counters *counters, const struct ruleset_config *config)
+		      const struct counters *counters, const struct ruleset_config *config,
+		      bool frags)
 {
 	const struct {
 		struct bpf_map *map;
@@ -101,7 +118,7 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.rows, maps->rows },
 		{ skeleton->maps.scalars, maps->scalars },
 		{ skeleton->maps.actions, maps->actions },
-		{ skeleton->maps.redirects, maps->redirects },
+		{ skeleton->maps.redirects, maps->redirects[frags] },
 		{ skeleton->maps.macs, maps->macs },
 		{ skeleton->maps.lpm4, maps->lpm4 },
 		{ skeleton->maps.lpm6, maps->lpm6 },
@@ -145,7 +162,7 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 	/* Constant for the program, writable until it is loaded. */
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
 	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
-	r = reuse_maps(skeleton, maps, counters, config);
+	r = reuse_maps(skeleton, maps, counters, config, frags);
 	if (r >= 0)
 		r = ruleset_bpf__load(skeleton);
 	if (r < 0)

@@ -15,10 +15,13 @@
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, macs, lpm4, lpm6, actions, redirects;
+	int rows, scalars, macs, lpm4, lpm6, actions;
+	/* For programs that take multi-buffer packets [true] and for those that do not: the
+	 * kernel ties a device map, like a PROG_ARRAY, to one of the two kinds. */
+	int redirects[2];
 };
 
-#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1 })
+#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, { -1, -1 } })
 
 /*
  * Create and fill the maps. actions: of each rule of each interface, in the order that

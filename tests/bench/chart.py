@@ -26,7 +26,7 @@ class Panel:
         self.high = max(values, default=10)
 
     def height(self):
-        return 62 + sum(len(bars) * BAR + GAP for _, bars in self.groups)
+        return 66 + sum(len(bars) * BAR + GAP for _, bars in self.groups)
 
     def x(self, ns):
         span = math.log10(self.high) - math.log10(self.low) or 1
@@ -40,11 +40,11 @@ class Panel:
         decade = self.low
         while decade <= self.high:
             x = self.x(decade) if decade > self.low else LEFT
-            lines.append(f'<line x1="{x:.0f}" y1="{top + 50}" x2="{x:.0f}" y2="{bottom}" '
+            lines.append(f'<line x1="{x:.0f}" y1="{top + 56}" x2="{x:.0f}" y2="{bottom}" '
                          f'stroke="{FAINT}"/>')
-            lines.append(text(x, top + 48, f"{decade:,} ns", 10, anchor="middle"))
+            lines.append(text(x, top + 53, f"{decade:,} ns", 10, anchor="middle"))
             decade *= 10
-        y = top + 58
+        y = top + 62
         for label, bars in self.groups:
             lines.append(text(LEFT - 8, y + 11, label, 12, anchor="end"))
             for name, ns, note in bars:

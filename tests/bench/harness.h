@@ -12,7 +12,8 @@
  * have left the store buffer, as those that a network card wrote long have, and one packet's
  * cache misses do not hide behind the next one's, as on a real receive path they do not.
  *
- * The program itself notes the time every HARNESS_CHUNK packets. A run's figure is the median
+ * The program itself notes the time every HARNESS_CHUNK packets: less than a time slice of the
+ * scheduler, even where a packet takes microseconds. A run's figure is the median
  * chunk: an interrupt, or another process on the CPU, spoils a few chunks but not the median.
  */
 #pragma once
@@ -21,8 +22,8 @@
 
 #define HARNESS_FRAME_BYTES 80 /* Ethernet, IPv6, TCP, and a little; of every frame */
 #define HARNESS_FRAME_WORDS (HARNESS_FRAME_BYTES / 8)
-#define HARNESS_CHUNK 1024
-#define HARNESS_MAX_CHUNKS 4096
+#define HARNESS_CHUNK 64
+#define HARNESS_MAX_CHUNKS 8192
 
 #ifndef __bpf__
 #include <stdint.h>

@@ -21,15 +21,12 @@ const char *list_kind_name(enum list_kind kind)
 	return names[kind];
 }
 
-const char *list_kind_text(enum list_kind kind)
+void prefix_list_title(char *ret, size_t size, enum list_kind kind, size_t n)
 {
-	static const char *const texts[] = {
-#define X(id, name, text) text,
-		LIST_KINDS(X)
-#undef X
-	};
+	bool millions = n >= 1000000;
 
-	return texts[kind];
+	snprintf(ret, size, "%zu%s %s", n / (millions ? 1000000 : 1000), millions ? "M" : "k",
+		 list_kind_name(kind));
 }
 
 /* The bits beyond a prefix length; IPv4 addresses stand in the top 32. */

@@ -47,7 +47,9 @@ struct prefix_list {
 };
 
 const char *list_kind_name(enum list_kind kind);
-const char *list_kind_text(enum list_kind kind);
+
+/* "100k v4-routes" */
+void prefix_list_title(char *ret, size_t size, enum list_kind kind, size_t n);
 
 /* All return 0 or -ENOMEM; -EINVAL or another errno where a file cannot be read. */
 int prefix_list_add(struct prefix_list *list, enum family family, address addr, uint8_t len);

@@ -11,6 +11,7 @@ counts. Times are of this machine and moment: compare them with the bare XDP_DRO
 import argparse
 import json
 import pathlib
+import signal
 import statistics
 import sys
 import time
@@ -258,6 +259,7 @@ def goal_text(times):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
@@ -289,3 +291,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except netlab.LabError as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

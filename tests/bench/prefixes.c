@@ -210,8 +210,7 @@ int bench_prefixes(struct bench *bench)
 
 		if (bench->quick && !lists[i].quick)
 			continue;
-		snprintf(row.name, sizeof(row.name), "%zu %s", lists[i].n,
-			 list_kind_name(lists[i].kind));
+		prefix_list_title(row.name, sizeof(row.name), lists[i].kind, lists[i].n);
 		r = prefix_list_make(&list, lists[i].kind, lists[i].n, SEED);
 		if (r >= 0)
 			r = prefix_list_finish(&list);

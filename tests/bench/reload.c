@@ -151,8 +151,7 @@ int bench_reload(struct bench *bench)
 
 		if (bench->quick && !lists[i].quick)
 			continue;
-		snprintf(row.name, sizeof(row.name), "%zu %s", lists[i].n,
-			 list_kind_name(lists[i].kind));
+		prefix_list_title(row.name, sizeof(row.name), lists[i].kind, lists[i].n);
 		if (lists[i].n == 1000000) {
 			row.goal_ms = 1000;
 			row.goal_mb = 64;

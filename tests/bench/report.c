@@ -108,6 +108,7 @@ static json_t *figure_json(const struct figure *figure)
 		json_object_set_new(json, "ns", json_real(figure->ns));
 		json_object_set_new(json, "low", json_real(figure->low));
 		json_object_set_new(json, "high", json_real(figure->high));
+		json_object_set_new(json, "packets", json_integer(figure->packets));
 	}
 	if (figure->note[0])
 		json_object_set_new(json, "note", json_string(figure->note));

@@ -15,7 +15,8 @@
 struct figure {
 	bool measured;
 	double ns, low, high;
-	char note[160]; /* why it was not measured, or what else must be known */
+	uint32_t packets; /* a run */
+	char note[400];   /* why it was not measured, or what else must be known */
 };
 
 struct row {
@@ -33,7 +34,7 @@ struct row {
 struct reload_row {
 	char name[64];
 	size_t n_prefixes, n_rules;
-	char refused[160];
+	char refused[400];
 	double read_ms, swap_ms;
 	struct gate_cost cost;
 	double goal_ms, goal_mb; /* 0: none */

@@ -4,6 +4,7 @@ most of it, and strace, which kills the daemon at its N-th system call of a kind
 call fail. So every step of a swap can be its last, with no hook in the daemon's code."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import re
@@ -192,22 +193,29 @@ def spread(n):
     return [i for i in order if i < n]
 
 
+def take_turns(one, other):
+    """The elements of two lists, one of each in turn."""
+    pairs = itertools.zip_longest(one, other)
+    return [item for pair in pairs for item in pair if item is not None]
+
+
 def sample(calls, seconds=SECONDS):
-    """Yield calls for as long as there is time, spread evenly: first among those from the
-    first pin on, where a generation comes and goes, then among those before. All of them
-    with CRASH_ALL=1."""
-    first_pin = next((i for i, call in enumerate(calls) if "BPF_OBJ_PIN" in call[2]), 0)
-    late = [calls[first_pin + i] for i in spread(len(calls) - first_pin)]
-    early = [calls[i] for i in spread(first_pin)] if first_pin else []
-    mixed = []
-    while late or early:  # three late ones for an early one
-        mixed += late[:3] + early[:1]
-        late, early = late[3:], early[1:]
+    """Yield calls for as long as there is time: first those of the swap itself, from the
+    intent on, and the first, where counters are assigned; then of the rest, spread evenly,
+    one from the first pin on for one before. All of them with CRASH_ALL=1."""
+    def first(text):
+        return next((i for i, c in enumerate(calls) if "BPF_OBJ_PIN" in c[2] and text in c[2]),
+                    len(calls))
+    pin, intent = first(""), first("/intent")
+    start = calls[:min(24, pin)]
+    middle, late = calls[len(start):pin], calls[pin:intent]
+    middle, late = ([group[i] for i in spread(len(group))] for group in (middle, late))
+    chosen = take_turns(calls[intent:], start) + take_turns(late, middle)
     end = time.monotonic() + seconds
     done = 0
-    for call in mixed:
+    for call in chosen:
         if not EVERYTHING and done >= 8 and time.monotonic() > end:
             break
         done += 1
         yield call
-    print(f"# {done} of {len(mixed)} system calls", flush=True)
+    print(f"# {done} of {len(chosen)} system calls", flush=True)

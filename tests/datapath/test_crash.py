@@ -65,6 +65,17 @@ class Steps(unittest.TestCase):
         netlab.wait_for(ended, f"xdpgated dies at {call}")
         self.assertEqual(gate.process.returncode, -signal.SIGKILL, call + gate.log())
 
+    def start_with_bad_policy(self, gate):
+        """What is adopted must be whole by itself: one generation on both interfaces."""
+        good = gate.config.read_text()
+        gate.set_policy("no: policy\n")
+        gate.start()
+        states = {i["name"]: i["state"] for i in gate.status()["interfaces"]}
+        self.assertEqual(states, {"transit": "filtering", "lan": "filtering"}, gate.log())
+        self.assertFalse((gate.pins / "intent").exists())
+        gate.kill()
+        gate.set_policy(good)
+
     def test_reload(self):
         """killed at every step of a reload: the next start finds a whole policy in force"""
         with CrashLab() as lab:
@@ -80,8 +91,9 @@ class Steps(unittest.TestCase):
                 gate.process.send_signal(signal.SIGHUP)
                 self.assert_killed(gate, text)
                 strace.stop()
-                gate.start()
                 with self.subTest(call=text):
+                    self.start_with_bad_policy(gate)
+                    gate.start()
                     assert_tidy(self, gate)
                     after = objects_of(gate)
                     for what in ("map", "prog"):
