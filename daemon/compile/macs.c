@@ -45,7 +45,8 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 {
 	const struct rule *rule;
 
-	FOR_EACH_RULE(compiler, s, i, rule, bit) {
+	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	{
 		const struct mac_match *match = &rule->mac[field];
 
 		if (!match->present || !match->n_macs)
@@ -54,9 +55,9 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 				  mentions->n + match->n_macs, sizeof(*mentions->items)) < 0)
 			return -ENOMEM;
 		for (size_t j = 0; j < match->n_macs; j++)
-			mentions->items[mentions->n++] = (struct mention){
-				mac_number(match->macs[j]), bit, !match->negated
-			};
+			mentions->items[mentions->n++] =
+				(struct mention){ mac_number(match->macs[j]), bit,
+						  !match->negated };
 	}
 	if (mentions->n)
 		qsort(mentions->items, mentions->n, sizeof(*mentions->items), mention_compare);
@@ -84,8 +85,8 @@ static int miss_row(struct compiler *compiler, enum mac_field field, uint32_t *r
 
 	memset(compiler->scratch, 0, compiler->tables->row_words * sizeof(*compiler->scratch));
 	FOR_EACH_RULE(compiler, s, i, rule, bit)
-		if (!rule->mac[field].present || rule->mac[field].negated)
-			row_set(compiler->scratch, bit);
+	if (!rule->mac[field].present || rule->mac[field].negated)
+		row_set(compiler->scratch, bit);
 	return intern_row(compiler, compiler->scratch, field, ret);
 }
 
@@ -123,8 +124,8 @@ static bool mac_used(const struct compiler *compiler, enum mac_field field)
 	const struct rule *rule;
 
 	FOR_EACH_RULE(compiler, s, i, rule, bit)
-		if (rule->mac[field].present)
-			return true;
+	if (rule->mac[field].present)
+		return true;
 	return false;
 }
 
