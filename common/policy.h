@@ -18,7 +18,7 @@
 
 /* Where something was written, for diagnostics that come later than the parser's. */
 struct place {
-	const char *file; /* owned by the policy */
+	const char *file;          /* owned by the policy */
 	unsigned int line, column; /* from 1; 0: unknown */
 };
 
@@ -96,7 +96,7 @@ struct action {
 struct rule {
 	char name[NAME_LEN];
 	struct place place;
-	char *match_text; /* the condition, normalised, on one line: for people */
+	char *match_text;  /* the condition, normalised, on one line: for people */
 	char *action_text; /* likewise, the action list */
 	struct address_match address[N_ADDRESS_FIELDS];
 	struct scalar_match scalar[N_SCALAR_FIELDS];
@@ -156,7 +156,7 @@ struct policy {
 	enum verdict fate_fragments; /* drop | pass | VERDICT_NONE: match */
 	enum verdict fate_extension; /* likewise */
 	enum verdict fate_non_ip;    /* drop | pass */
-	bool fail_closed; /* entry program with an empty slot: drop instead of pass */
+	bool fail_closed;            /* entry program with an empty slot: drop instead of pass */
 	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
 };
 

@@ -103,8 +103,8 @@ static void check_protocols(struct loader *loader, const struct rule_draft *draf
 
 void rule_check(struct loader *loader, const struct rule_draft *draft)
 {
-	static const char *const ip_fields[] = { "src",   "dst",       "proto",   "sport",
-						 "dport", "tcp-flags", "icmp",    "length",
+	static const char *const ip_fields[] = { "src",   "dst",       "proto",    "sport",
+						 "dport", "tcp-flags", "icmp",     "length",
 						 "ttl",   "dscp",      "fragment", "ip-options" };
 	const struct rule *rule = draft->rule;
 	const char *upper = first_upper_field(draft);

@@ -15,9 +15,9 @@
 #define CONFIG_MAX_PREFIXES 4000000UL       /* of all sets together */
 #define CONFIG_MAX_SETS 4096
 #define CONFIG_MAX_INTERFACES 256
-#define CONFIG_MAX_RANGES 4096              /* of one condition, of one set of ports */
-#define CONFIG_MAX_ALL_RANGES 4000000UL     /* of all conditions together */
-#define CONFIG_MAX_MACS 16384               /* of all conditions together */
+#define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
+#define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */
+#define CONFIG_MAX_MACS 16384           /* of all conditions together */
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names
@@ -37,7 +37,7 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
  * neither read nor parsed again. The policy is the same, its hash too.
  */
 struct list_cache;
-struct list_cache *list_cache_new(void); /* NULL: out of memory */
+struct list_cache *list_cache_new(void);                      /* NULL: out of memory */
 struct list_cache *list_cache_free(struct list_cache *cache); /* NULL is fine; returns NULL */
 
 /* As policy_load(). When it succeeds, the cache holds the lists of this policy and no others; when

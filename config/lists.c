@@ -159,7 +159,8 @@ static int parse_lines_of(struct list *list, int fd, char *buffer)
 			return r;
 		sha256_update(&list->hash, (size_t)n, (const uint8_t *)buffer + kept);
 		kept += (size_t)n;
-		used = list->n_bytes == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
+		used = list->n_bytes == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3
+												: 0;
 		n = parse_lines(list, buffer + used, kept - (size_t)used);
 		if (n < 0)
 			return (int)n;

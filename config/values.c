@@ -159,8 +159,8 @@ static int refuse_word(struct loader *loader, const struct node *item,
 	char buffer[64];
 
 	if (item->text[0] == '$')
-		return node_error(loader, item,
-				  "sets hold prefixes or ports; write each %s here", s->what);
+		return node_error(loader, item, "sets hold prefixes or ports; write each %s here",
+				  s->what);
 	if (s->words == protocol_words &&
 	    (!strcmp(item->text, "ip") || !strcmp(item->text, "ipv4") ||
 	     !strcmp(item->text, "ipv6")))

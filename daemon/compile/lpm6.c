@@ -237,8 +237,7 @@ static int split_halves(struct tables *tables, const struct intervals *intervals
 		if (r < 0)
 			return r;
 		row = items[next - 1].row;
-		if (half->start != UINT64_MAX &&
-		    !(behind && behind->hi == half->start + 1 && behind->lo == 0))
+		if (half->start != UINT64_MAX && !(behind && behind->hi == half->start + 1))
 			halves[used++] = (struct half){ half->start + 1, row };
 	}
 	*ret_n = used;

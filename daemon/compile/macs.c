@@ -64,17 +64,13 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 }
 
 /* A row number that an entry can hold. */
-static int intern_row(struct compiler *compiler, const uint64_t *bits, enum mac_field field,
-		      uint32_t *ret)
+static int intern_row(struct compiler *compiler, const uint64_t *bits, uint32_t *ret)
 {
 	int r = rows_intern(&compiler->rows, bits, ret);
 
 	if (r < 0 || *ret <= MAC_ROW_MASK)
 		return r;
-	return diag_error(compiler->diags, NULL,
-			  "the conditions on '%s' differ in more than %d ways; use fewer addresses "
-			  "or rules",
-			  field == MAC_SRC ? "src-mac" : "dst-mac", MAC_ROW_MASK + 1);
+	return -E2BIG;
 }
 
 /* The row of addresses that no rule names: left in the compiler's scratch. */
@@ -86,12 +82,11 @@ static int miss_row(struct compiler *compiler, enum mac_field field, uint32_t *r
 	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (!rule->mac[field].present || rule->mac[field].negated)
 			row_set(compiler->scratch, bit);
-	return intern_row(compiler, compiler->scratch, field, ret);
+	return intern_row(compiler, compiler->scratch, ret);
 }
 
 /* An entry for each address: the row of all others, but for the rules that name it. */
-static int add_entries(struct compiler *compiler, enum mac_field field,
-		       const struct mentions *mentions)
+static int add_entries(struct compiler *compiler, const struct mentions *mentions)
 {
 	struct tables *tables = compiler->tables;
 	uint64_t *row = compiler->scratch;
@@ -101,12 +96,13 @@ static int add_entries(struct compiler *compiler, enum mac_field field,
 		uint64_t mac = mentions->items[i].mac;
 		uint32_t number = 0;
 
+		compiler->at_rule = mentions->items[i].bit;
 		for (end = i; end < mentions->n && mentions->items[end].mac == mac; end++)
 			if (mentions->items[end].holds)
 				row_set(row, mentions->items[end].bit);
 			else
 				row_clear(row, mentions->items[end].bit);
-		r = intern_row(compiler, row, field, &number);
+		r = intern_row(compiler, row, &number);
 		if (r >= 0)
 			tables->macs[tables->n_macs++] = mac << MAC_ADDRESS_SHIFT | number;
 		for (size_t j = i; j < end; j++)
@@ -147,7 +143,7 @@ int compile_macs(struct compiler *compiler, enum mac_field field)
 	if (r >= 0)
 		r = miss_row(compiler, field, &miss);
 	if (r >= 0)
-		r = add_entries(compiler, field, &mentions);
+		r = add_entries(compiler, &mentions);
 	free(mentions.items);
 	if (r < 0)
 		return r;

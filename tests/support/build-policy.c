@@ -260,7 +260,10 @@ static void print_macs(const struct rule *rule, FILE *stream)
 			match->negated ? "not " : "");
 		for (size_t i = 0; i < match->n_macs; i++) {
 			for (int j = 0; j < MAC_BYTES; j++)
-				fprintf(stream, "%s%02x", j ? ":" : i ? " " : "",
+				fprintf(stream, "%s%02x",
+					j   ? ":"
+					: i ? " "
+					    : "",
 					match->macs[i][j]);
 		}
 		fputs("]", stream);

@@ -50,10 +50,9 @@ static void write_list(const char *name, unsigned int variant)
 	for (unsigned int i = 0; i < N_LINES / 3; i++) {
 		len += (size_t)sprintf(text + len, "10.%u.%u.%u\n2001:db8:%04x::/%u\n", variant,
 				       i >> 8, i & 255, i, 48 + i % 17);
-		len += (size_t)sprintf(text + len,
-				       i % 2 ? "2001:db8::%x:%04x\n"
-					     : "2001:db8:%x:%04x:8000::/65\n",
-				       variant, i);
+		len += (size_t)sprintf(
+			text + len, i % 2 ? "2001:db8::%x:%04x\n" : "2001:db8:%x:%04x:8000::/65\n",
+			variant, i);
 	}
 	write_file(name, text);
 }
@@ -381,9 +380,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_cache, free_cache)
-		TEST(unchanged_lists),	     TEST(a_failed_load),     TEST(touched_and_replaced),
-		TEST(changed_in_a_tick),     TEST(same_file_in_two_sets),
-		TEST(changed_while_read),    TEST(limits),
+		TEST(unchanged_lists),
+		TEST(a_failed_load),
+		TEST(touched_and_replaced),
+		TEST(changed_in_a_tick),
+		TEST(same_file_in_two_sets),
+		TEST(changed_while_read),
+		TEST(limits),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -189,7 +189,8 @@ static void many_rows(void **state)
 	for (int i = 0; i < 40; i++) {
 		struct subject s = subject_of(policy, tables, 0);
 
-		check_mac(&s, i % 2 ? MAC_SRC : MAC_DST, 0x020000000000ULL + rng_below(&rng, 3 * N));
+		check_mac(&s, i % 2 ? MAC_SRC : MAC_DST,
+			  0x020000000000ULL + rng_below(&rng, 3 * N));
 	}
 	tables_free(tables);
 	policy_free(policy);

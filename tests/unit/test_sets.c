@@ -153,8 +153,9 @@ static void most_ports(void **state)
 
 	len += (size_t)sprintf(text + len, HEAD);
 	for (size_t n = CONFIG_MAX_RANGES; n <= CONFIG_MAX_ALL_RANGES; n += CONFIG_MAX_RANGES)
-		len += (size_t)sprintf(
-			text + len, "      - {name: r%d, match: {dport: $s}, do: count}\n", n_rules++);
+		len += (size_t)sprintf(text + len,
+				       "      - {name: r%d, match: {dport: $s}, do: count}\n",
+				       n_rules++);
 	policy = load(text);
 	assert_int_equal(policy->rulesets[0].n_rules, n_rules);
 	policy_free(policy);
@@ -172,12 +173,44 @@ static void most_ports(void **state)
 	refuses(text, "test.yaml:4105:34: error: more than 4096 ranges in one condition");
 }
 
+/* As much as there may be of each loads; one more is refused where it stands. */
+static void most_rules_and_sets(void **state)
+{
+	_cleanup_free_ char *text = malloc(4 << 20);
+	_cleanup_(diags_free) struct diags diags = { 0 }; /* of sets that nobody uses */
+	struct policy *policy;
+	size_t len;
+
+	len = (size_t)sprintf(text, HEAD);
+	for (int i = 0; i < MAX_RULES; i++)
+		len += (size_t)sprintf(text + len, "      - {name: r%d, do: count}\n", i);
+	policy = load(text);
+	assert_int_equal(policy->rulesets[0].n_rules, MAX_RULES);
+	policy_free(policy);
+	sprintf(text + len, "      - {name: more, do: count}\n");
+	refuses(text, "test.yaml:16389:9: error: more than 16384 rules in all policies");
+
+	len = (size_t)sprintf(text, "sets:\n");
+	for (int i = 0; i < CONFIG_MAX_SETS; i++)
+		len += (size_t)sprintf(text + len,
+				       i % 2 ? "  s%d: {type: port, elements: [1]}\n"
+					     : "  s%d: [192.0.2.0/24]\n",
+				       i);
+	sprintf(text + len, HEAD "      - {name: r, do: count, match: {src: $s0}}\n");
+	policy = NULL;
+	assert_int_equal(policy_load_text("test.yaml", text, strlen(text), &policy, &diags), 0);
+	assert_int_equal(policy->n_sets + policy->n_port_sets, CONFIG_MAX_SETS);
+	policy_free(policy);
+	sprintf(text + len, "  more: []\n" HEAD "      - {name: r, do: count}\n");
+	refuses(text, "test.yaml:4098:3: error: more than 4096 sets");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(elements_of_prefixes), cmocka_unit_test(sets_of_ports),
-		cmocka_unit_test(mac_addresses),	cmocka_unit_test(most_macs),
-		cmocka_unit_test(most_ports),
+		cmocka_unit_test(mac_addresses),        cmocka_unit_test(most_macs),
+		cmocka_unit_test(most_ports),           cmocka_unit_test(most_rules_and_sets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
