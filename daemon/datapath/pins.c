@@ -37,14 +37,14 @@ static int format_path(const struct pins *pins, char ret[static PATH_MAX], const
 	return 0;
 }
 
-#define FORMAT_PATH(pins, path, format)                           \
-	({                                                        \
-		va_list _args;                                    \
-		int _r;                                           \
-		va_start(_args, format);                          \
-		_r = format_path(pins, path, format, _args);      \
-		va_end(_args);                                    \
-		_r;                                               \
+#define FORMAT_PATH(pins, path, format)                                                            \
+	({                                                                                         \
+		va_list _args;                                                                     \
+		int _r;                                                                            \
+		va_start(_args, format);                                                           \
+		_r = format_path(pins, path, format, _args);                                       \
+		va_end(_args);                                                                     \
+		_r;                                                                                \
 	})
 
 /* Make all folders on the way to path (not path itself), below the part that exists. */
@@ -116,8 +116,7 @@ static int check_folder(const struct pins *pins, struct diags *diags)
 	if (fstat(pins->lock_fd, &st) < 0)
 		return -errno;
 	if (!is_bpffs(pins->path)) {
-		diag_error(diags, NULL, "pin directory %s is not in a BPF file system",
-			   pins->path);
+		diag_error(diags, NULL, "pin directory %s is not in a BPF file system", pins->path);
 		return -EINVAL;
 	}
 	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)) {
@@ -129,6 +128,21 @@ static int check_folder(const struct pins *pins, struct diags *diags)
 		return -EPERM;
 	}
 	return 0;
+}
+
+/* Whoever had the lock before us may have removed the folder: then ours is of nothing. */
+static int check_still_there(const struct pins *pins, struct diags *diags)
+{
+	struct stat locked, there;
+
+	if (fstat(pins->lock_fd, &locked) == 0 && stat(pins->path, &there) == 0 &&
+	    locked.st_dev == there.st_dev && locked.st_ino == there.st_ino)
+		return 0;
+	diag_error(diags, NULL,
+		   "pin directory %s was just removed by another xdpgated (or "
+		   "xdpgate command); try again",
+		   pins->path);
+	return -EBUSY;
 }
 
 static int netns_cookie(uint64_t *ret)
@@ -175,6 +189,8 @@ int pins_open(struct pins *pins, const char *path, bool create, struct diags *di
 			   "stop that one, or choose another --pin-dir",
 			   pins->path);
 	}
+	if (r >= 0)
+		r = check_still_there(pins, diags);
 	if (r >= 0) {
 		r = netns_cookie(&pins->netns_cookie);
 		if (r < 0)
