@@ -310,7 +310,7 @@ static int fill_interface(const struct gate *gate, const struct manifest *manife
 		ret->mode = state.port->mode;
 		ret->ifindex = state.port->ifindex;
 		ret->dispatcher = state.port->dispatcher;
-		ret->frags = state.port->frags;
+		ret->frags = port_takes_frags(state.port);
 	}
 	ret->program_id = state.program_id;
 	ret->jited_bytes = state.jited_bytes;

@@ -120,6 +120,7 @@ static int look(int ifindex, uint32_t slot_id, struct attachment *ret)
 		r = -ENOENT;
 	if (r < 0)
 		return r == -ENOENT ? -EAGAIN : r;
+	ret->frags = xdp_multiprog__xdp_frags_support(multiprog);
 	return find_component(multiprog, slot_id, &component);
 }
 

@@ -19,6 +19,7 @@ struct attachment {
 	uint32_t id; /* of the program that the device runs: the entry, or the dispatcher */
 	enum attach_mode mode;
 	bool dispatcher;
+	bool frags; /* the dispatcher takes multi-buffer packets; not known of an entry alone */
 };
 
 /* Find the entry that uses the slot. 0, -ENOENT: it is not on the device, -ENODEV: there is no

@@ -130,6 +130,21 @@ static int check_folder(const struct pins *pins, struct diags *diags)
 	return 0;
 }
 
+/* Whoever had the lock before us may have removed the folder: then ours is of nothing. */
+static int check_still_there(const struct pins *pins, struct diags *diags)
+{
+	struct stat locked, there;
+
+	if (fstat(pins->lock_fd, &locked) == 0 && stat(pins->path, &there) == 0 &&
+	    locked.st_dev == there.st_dev && locked.st_ino == there.st_ino)
+		return 0;
+	diag_error(diags, NULL,
+		   "pin directory %s was just removed by another xdpgated (or "
+		   "xdpgate command); try again",
+		   pins->path);
+	return -EBUSY;
+}
+
 static int netns_cookie(uint64_t *ret)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -174,6 +189,8 @@ int pins_open(struct pins *pins, const char *path, bool create, struct diags *di
 			   "stop that one, or choose another --pin-dir",
 			   pins->path);
 	}
+	if (r >= 0)
+		r = check_still_there(pins, diags);
 	if (r >= 0) {
 		r = netns_cookie(&pins->netns_cookie);
 		if (r < 0)

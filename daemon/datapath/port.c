@@ -17,8 +17,8 @@
 #include "entry.skel.h"
 #pragma GCC diagnostic pop
 
-/* Ahead of the others in libxdp's dispatcher, whose default is 50. */
-#define RUN_PRIORITY 10
+/* Ahead of the others in libxdp's dispatcher: their default is 50, and xdp-filter says 10. */
+#define RUN_PRIORITY 5
 
 struct port *port_free(struct port *port)
 {
@@ -100,6 +100,15 @@ int port_is_attached(const struct port *port)
 	return r == -ENOENT || r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
+bool port_takes_frags(const struct port *port)
+{
+	struct attachment attachment;
+
+	if (!port->dispatcher || attachment_find(port->ifindex, port->slot_fd, &attachment) < 0)
+		return port->frags;
+	return attachment.dispatcher ? attachment.frags : port->frags;
+}
+
 int port_adopt(const struct pins *pins, const char *key, struct port **ret, struct diags *diags)
 {
 	_cleanup_(port_freep) struct port *port = NULL;
@@ -153,6 +162,8 @@ bool port_is_orphan(const struct pins *pins, const char *key)
 /* What a person can do about a refused attach. */
 static const char *attach_remedy(int r)
 {
+	if (r == -EINVAL && strstr(kernel_words(), "MTU")) /* virtio_net */
+		return "lower the MTU";
 	switch (r) {
 	case -EOPNOTSUPP:
 		return "the driver (or its present offload settings) has no native XDP; try "
@@ -163,7 +174,7 @@ static const char *attach_remedy(int r)
 		return "give the device as many receive queues as its peer sends on: ethtool -L";
 	case -EBUSY:
 		return "another XDP program is attached without libxdp's dispatcher; see `ip link "
-		       "show`, and remove it with `xdp-loader unload`";
+		       "show`, and remove it with `xdp-loader unload --all DEVICE`";
 	case -EEXIST:
 		return "an upper device (a bond?) has an XDP program already: attach there";
 	case -EPERM:

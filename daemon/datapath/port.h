@@ -27,6 +27,10 @@ struct port {
 	bool frags;            /* what the slot takes: multi-buffer programs or not */
 };
 
+/* Does what is attached now take multi-buffer packets? Behind a dispatcher that is up to all
+ * its components, and has nothing to do with what the slot takes. */
+bool port_takes_frags(const struct port *port);
+
 /*
  * port_adopt() - the port of a key that is pinned already, if our entry is still attached.
  * 0, -ENOENT if it is not (stale pins), or another errno with the reason in diags.

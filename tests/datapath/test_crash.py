@@ -9,16 +9,23 @@ are judged by the old or the new policy, the next daemon finds its way, nothing 
 
 import os
 import random
+import shutil
 import signal
 import time
 import unittest
 
-from crashlab import (CrashLab, EVERYTHING, POLICY_A, POLICY_B, SECONDS, Strace, assert_nothing_left,
-                      assert_tidy, calls_of, netlab, objects_of, sample, started_under_strace)
+from crashlab import (CrashLab, EVERYTHING, POLICY_A, POLICY_B, SECONDS, Strace,
+                      assert_nothing_left, assert_tidy, calls_of, netlab, objects_of, sample,
+                      started_under_strace)
 
 import tap
 
 ROUNDS = int(os.environ.get("ROUNDS", "0"))  # 0: for SECONDS
+
+
+def require_strace(test):
+    if not shutil.which("strace"):
+        test.skipTest("strace is not installed")
 
 
 class Random(unittest.TestCase):
@@ -56,6 +63,9 @@ class Steps(unittest.TestCase):
     """kill -9 at the N-th system call of its kind."""
 
     seconds = 7200 if EVERYTHING else 120
+
+    def setUp(self):
+        require_strace(self)
 
     def assert_killed(self, gate, call):
         """It dies of strace. Meanwhile its notifications must be read: systemd does, too."""
@@ -157,6 +167,9 @@ class Refusals(unittest.TestCase):
 
     seconds = 7200 if EVERYTHING else 120
 
+    def setUp(self):
+        require_strace(self)
+
     def test_reload(self):
         """a system call of a reload fails: the reload says so, or succeeds; nothing leaks"""
         with CrashLab() as lab:
@@ -189,6 +202,45 @@ class Refusals(unittest.TestCase):
                 generation = gate.stats().generation
             self.assertGreater(failed, 0)
             lab.judge_traffic(self, gate)
+
+    def test_adoption(self):
+        """a system call of a start that adopts fails: what cannot be told is not believed gone"""
+        with CrashLab() as lab:
+            gate = lab.gate(POLICY_A).start()
+            gate.kill()
+            with started_under_strace(lab, None) as log:
+                gate.start()
+                gate.kill()
+                calls = [call for call in calls_of(log) if call[0] == "bpf"]
+            lab.start_traffic()
+            failed = 0
+            for i, (kind, number, text) in enumerate(sample(calls)):
+                with self.subTest(call=text):
+                    gate.set_policy(POLICY_B if i % 2 == 0 else POLICY_A)
+                    with started_under_strace(lab, f"inject={kind}:error=ENOMEM:when={number}"):
+                        gate.start(wait=False)
+                        self.wait_started(gate)
+                    if gate.process.returncode is None:
+                        gate.kill()
+                    else:
+                        failed += 1
+                        self.assertNotEqual(gate.process.returncode, 0)
+                        self.assertIn("error: ", gate.log())
+                    gate.start()
+                    assert_tidy(self, gate)
+                    gate.kill()
+            gate.start()
+            self.assertGreater(failed, 0)
+            lab.judge_traffic(self, gate)
+
+    @staticmethod
+    def wait_started(gate):
+        """Until it is ready, or has ended."""
+        def done():
+            gate.read_notified()
+            return (gate.process.poll() is not None or
+                    any(m.get("READY") == "1" for m in gate.notified))
+        netlab.wait_for(done, "xdpgated is ready, or ends")
 
     def check_message(self, text):
         """It names what failed and why."""
