@@ -3,6 +3,9 @@
  * lpm.h: from an address to the row of rules that it satisfies, by longest prefix match in the
  * compiled tables; abi.h tells their layout. Callers know only lpm_row(); what is behind it is
  * free to change. The searches are bounded by constants and every index by the table's size.
+ *
+ * Indices have 64 bits, like the registers: of 32 bits, the compiler compares one copy and uses
+ * another, and the verifier of Linux 6.1 does not see that they are equal.
  */
 #pragma once
 
@@ -25,44 +28,58 @@ static __always_inline __u64 lpm_below(__u64 a, __u64 b)
 	return difference;
 }
 
-/* The address has a chunk of n + 1 intervals at index: the row of the last one that starts at or
- * below `low`. */
-static __always_inline __u32 lpm4_chunk(const __u32 *words, __u32 index, __u32 low, __u32 width)
+/* A word of the table, at an index that no packet can lead beyond it. The index is opaque to the
+ * compiler, so that what is compared is what is used. */
+static __always_inline __u32 lpm4_word(const __u32 *words, __u64 index)
 {
-	__u32 left;
-
+	asm volatile("" : "+r"(index));
 	if (index >= config.n_lpm4)
 		return 0;
-	left = (words[index] >> LPM4_START_SHIFT) + 1;
-	for (int i = 0; i < 17 && left > 1; i++) {
-		__u32 half = left / 2, middle = index + half * width;
+	return words[index];
+}
 
-		if (middle >= config.n_lpm4)
-			return 0;
-		index += half * width & ~lpm_below(low, words[middle] >> LPM4_START_SHIFT);
+/* The address has a chunk of intervals at index: the row of the last one that starts at or below
+ * `low`. */
+static __always_inline __u32 lpm4_chunk(const __u32 *words, __u64 index, __u32 low, __u32 width)
+{
+	__u64 left = (lpm4_word(words, index) >> LPM4_START_SHIFT) + 1;
+
+	for (int i = 0; i < 17 && left > 1; i++) {
+		__u64 half = left / 2;
+		__u32 start = lpm4_word(words, index + half * width) >> LPM4_START_SHIFT;
+
+		index += half * width & ~lpm_below(low, start);
 		left -= half;
 	}
-	index += width - 1;
-	if (index >= config.n_lpm4)
-		return 0;
-	return width > 1 ? words[index] : words[index] & (LPM4_MAX_ROWS - 1);
+	if (width > 1)
+		return lpm4_word(words, index + 1);
+	return lpm4_word(words, index) & (LPM4_MAX_ROWS - 1);
 }
 
 /* Judged once by the verifier, like parse_ipv6_chain(). */
 __noinline __u32 lpm4_lookup(__u32 root, __u32 address, __u32 width)
 {
 	const __u32 *words = table(&lpm4);
-	__u32 entry, index = root + (address >> 16);
+	__u32 entry;
 
-	if (!words || index >= config.n_lpm4)
+	if (!words)
 		return 0;
-	entry = words[index];
+	entry = lpm4_word(words, (__u64)root + (address >> 16));
 	if (entry & LPM4_ROW)
 		return entry & ~LPM4_ROW;
 	return lpm4_chunk(words, entry, address & 0xffff, width);
 }
 
-static __always_inline __u32 lpm6_count(__u64 entry)
+/* See lpm4_word(). */
+static __always_inline __u64 lpm6_word(const __u64 *words, __u64 index)
+{
+	asm volatile("" : "+r"(index));
+	if (index >= config.n_lpm6)
+		return 0;
+	return words[index];
+}
+
+static __always_inline __u64 lpm6_count(__u64 entry)
 {
 	return entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK;
 }
@@ -71,34 +88,20 @@ static __always_inline __u32 lpm6_count(__u64 entry)
  * the row outside it. */
 static __always_inline __u32 lpm6_chunk(const __u64 *words, __u64 entry, __u64 key)
 {
-	__u32 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0;
-	__u32 index, value;
+	__u64 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0;
+	__u32 value;
 
 	for (int i = 0; i < 8 && left > 1; i++) {
-		__u32 half = left / 2;
+		__u64 half = left / 2;
 
-		index = base + at + half;
-		if (index >= config.n_lpm6)
-			return 0;
-		if (words[index] <= key)
+		if (lpm6_word(words, base + at + half) <= key)
 			at += half;
 		left -= half;
 	}
-	index = base + n + at / 2;
-	if (index >= config.n_lpm6)
-		return 0;
-	value = words[index] >> (at % 2 * 32);
-	if (!(value & LPM6_VALUE_RANGE))
+	value = lpm6_word(words, base + n + at / 2) >> (at % 2 * 32);
+	if (!(value & LPM6_VALUE_RANGE) || lpm6_word(words, base + at) == key)
 		return value;
-	index = base + at;
-	if (index >= config.n_lpm6)
-		return 0;
-	if (words[index] == key)
-		return value;
-	index = (value & LPM6_VALUE_INDEX) + 2;
-	if (index >= config.n_lpm6)
-		return 0;
-	return words[index] >> 32;
+	return lpm6_word(words, (value & LPM6_VALUE_INDEX) + 2) >> 32;
 }
 
 /* From an entry to a value as in a chunk. Judged once by the verifier, like
@@ -110,8 +113,7 @@ __noinline __u32 lpm6_walk(__u64 entry, __u64 key)
 	if (!words)
 		return 0;
 	for (int i = 0; i < LPM6_MAX_DEPTH; i++) {
-		__u32 kind = entry >> LPM6_KIND_SHIFT;
-		__u32 index;
+		__u64 kind = entry >> LPM6_KIND_SHIFT, index;
 
 		if (kind == LPM6_ROW || kind == LPM6_LOWER)
 			return entry & LPM6_INDEX_MASK;
@@ -120,31 +122,27 @@ __noinline __u32 lpm6_walk(__u64 entry, __u64 key)
 		index = (entry & LPM6_INDEX_MASK) +
 			(key >> (entry >> LPM6_SHIFT_SHIFT & LPM6_SHIFT_MASK) &
 			 ((1ULL << (lpm6_count(entry) & 0x1f)) - 1));
-		if (index >= config.n_lpm6)
-			return 0;
-		entry = words[index];
+		entry = lpm6_word(words, index);
 	}
 	return 0;
 }
 
 static __always_inline __u32 lpm6_lookup(__u64 entry, __u64 upper, __u64 lower)
 {
-	__u32 value = lpm6_walk(entry, upper), index;
+	__u32 value = lpm6_walk(entry, upper);
+	__u64 index = value & LPM6_VALUE_INDEX;
 	const __u64 *words;
 
 	if (!(value & LPM6_VALUE_LOWER))
 		return value;
 	words = table(&lpm6);
-	index = value & LPM6_VALUE_INDEX;
-	if (!words || index >= config.n_lpm6)
+	if (!words)
 		return 0;
 	if (!(value & LPM6_VALUE_RANGE))
-		return lpm6_walk(words[index], lower);
-	if (index + 2 >= config.n_lpm6)
-		return 0;
-	if (lower < words[index] || lower > words[index + 1])
-		return words[index + 2] >> 32;
-	return words[index + 2];
+		return lpm6_walk(lpm6_word(words, index), lower);
+	if (lower < lpm6_word(words, index) || lower > lpm6_word(words, index + 1))
+		return lpm6_word(words, index + 2) >> 32;
+	return lpm6_word(words, index + 2);
 }
 
 /* The row of the packet's source or destination. */
