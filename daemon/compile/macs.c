@@ -64,18 +64,26 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 	return 0;
 }
 
-/* A row number that an entry can hold. */
-static int intern_row(struct compiler *compiler, const uint64_t *bits, enum mac_field field,
-		      uint32_t *ret)
+static int too_many_rows(const struct compiler *compiler, enum mac_field field, uint32_t at)
 {
-	int r = rows_intern(&compiler->rows, bits, ret);
+	struct diag_place place = { 0 };
+	const char *name = "";
+	const struct rule *rule;
 
-	if (r < 0 || *ret <= MAC_ROW_MASK)
-		return r;
-	return diag_error(compiler->diags, NULL,
-			  "the conditions on '%s' differ in more than %d ways; use fewer addresses "
-			  "or rules",
-			  field == MAC_SRC ? "src-mac" : "dst-mac", MAC_ROW_MASK + 1);
+	FOR_EACH_RULE(compiler, s, i, rule, bit)
+	{
+		if (bit != at)
+			continue;
+		place = (struct diag_place){ .file = rule->place.file,
+					     .line = rule->place.line,
+					     .column = rule->place.column };
+		name = rule->name;
+	}
+	return diag_error(
+		compiler->diags, &place,
+		"rule '%s': the conditions on '%s' differ in more than %d ways; use fewer "
+		"addresses or rules",
+		name, field == MAC_SRC ? "src-mac" : "dst-mac", MAC_ROW_MASK + 1);
 }
 
 /* The row of addresses that no rule names: left in the compiler's scratch. */
@@ -87,7 +95,7 @@ static int miss_row(struct compiler *compiler, enum mac_field field, uint32_t *r
 	FOR_EACH_RULE(compiler, s, i, rule, bit)
 	if (!rule->mac[field].present || rule->mac[field].negated)
 		row_set(compiler->scratch, bit);
-	return intern_row(compiler, compiler->scratch, field, ret);
+	return rows_intern(&compiler->rows, compiler->scratch, ret);
 }
 
 /* An entry for each address: the row of all others, but for the rules that name it. */
@@ -107,7 +115,9 @@ static int add_entries(struct compiler *compiler, enum mac_field field,
 				row_set(row, mentions->items[end].bit);
 			else
 				row_clear(row, mentions->items[end].bit);
-		r = intern_row(compiler, row, field, &number);
+		r = rows_intern(&compiler->rows, row, &number);
+		if (r >= 0 && number > MAC_ROW_MASK)
+			r = too_many_rows(compiler, field, mentions->items[i].bit);
 		if (r >= 0)
 			tables->macs[tables->n_macs++] = mac << MAC_ADDRESS_SHIFT | number;
 		for (size_t j = i; j < end; j++)

@@ -4,6 +4,7 @@
  * for its neighbours and for random ones, the row that the program's search leads to has the bits
  * of just those rules whose condition holds.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -213,13 +214,47 @@ static void no_address(void **state)
 	policy_free(policy);
 }
 
+/* One rule for each bit of an address: each address has a row of its own. */
+static void too_many_rows(void **state)
+{
+	struct policy *policy = one_interface();
+	struct tables *tables = NULL;
+	struct diags diags = {};
+	char name[NAME_LEN];
+
+	for (int bit = 0; bit < 17; bit++) {
+		struct mac_match *match;
+
+		snprintf(name, sizeof(name), "bit-%d", bit);
+		match = &build_rule(policy, 0, name, VERDICT_DROP)->mac[MAC_DST];
+		match->present = true;
+		match->macs = malloc((1 << 16) * sizeof(*match->macs));
+		for (uint64_t mac = 0; mac < 1 << 17; mac++)
+			if (mac >> bit & 1)
+				to_mac(mac, match->macs[match->n_macs++]);
+	}
+	assert_int_equal(tables_compile(policy, &tables, &diags), -EINVAL);
+	assert_null(tables);
+	assert_int_equal(diags.n_errors, 1);
+	assert_int_equal(diags.items[0].line, 18); /* of the first that has bit 16 */
+	assert_string_equal(diags.items[0].message,
+			    "rule 'bit-16': the conditions on 'dst-mac' differ in more than 65536 "
+			    "ways; use fewer addresses or rules");
+	diags_free(&diags);
+	policy->rulesets[0].n_rules--; /* one bit less is enough less */
+	tables = compiled(policy);
+	assert_int_equal(tables->n_macs, (1 << 16) - 1);
+	tables_free(tables);
+	policy->rulesets[0].n_rules++;
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_policies),
-		cmocka_unit_test(numbers_of_entries),
-		cmocka_unit_test(many_rows),
-		cmocka_unit_test(no_address),
+		cmocka_unit_test(random_policies), cmocka_unit_test(numbers_of_entries),
+		cmocka_unit_test(many_rows),       cmocka_unit_test(no_address),
+		cmocka_unit_test(too_many_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
