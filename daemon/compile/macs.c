@@ -64,7 +64,9 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 	return 0;
 }
 
-static int too_many_rows(const struct compiler *compiler, enum mac_field field, uint32_t at)
+/* At an address that the rule at this bit names. */
+static int refuse(const struct compiler *compiler, enum mac_field field, uint32_t at,
+		  const char *what)
 {
 	struct diag_place place = { 0 };
 	const char *name = "";
@@ -79,11 +81,8 @@ static int too_many_rows(const struct compiler *compiler, enum mac_field field, 
 					     .column = rule->place.column };
 		name = rule->name;
 	}
-	return diag_error(
-		compiler->diags, &place,
-		"rule '%s': the conditions on '%s' differ in more than %d ways; use fewer "
-		"addresses or rules",
-		name, field == MAC_SRC ? "src-mac" : "dst-mac", MAC_ROW_MASK + 1);
+	return diag_error(compiler->diags, &place, "rule '%s': %s in the conditions on '%s'", name,
+			  what, field == MAC_SRC ? "src-mac" : "dst-mac");
 }
 
 /* The row of addresses that no rule names: left in the compiler's scratch. */
@@ -104,6 +103,7 @@ static int add_entries(struct compiler *compiler, enum mac_field field,
 {
 	struct tables *tables = compiler->tables;
 	uint64_t *row = compiler->scratch;
+	uint32_t first = tables->n_macs;
 	int r = 0;
 
 	for (size_t i = 0, end; i < mentions->n && r >= 0; i = end) {
@@ -117,7 +117,11 @@ static int add_entries(struct compiler *compiler, enum mac_field field,
 				row_clear(row, mentions->items[end].bit);
 		r = rows_intern(&compiler->rows, row, &number);
 		if (r >= 0 && number > MAC_ROW_MASK)
-			r = too_many_rows(compiler, field, mentions->items[i].bit);
+			r = refuse(compiler, field, mentions->items[i].bit,
+				   "more than 65536 different sets of rules");
+		if (r >= 0 && tables->n_macs - first == MAC_MAX_ENTRIES)
+			r = refuse(compiler, field, mentions->items[i].bit,
+				   "more than 65536 MAC addresses");
 		if (r >= 0)
 			tables->macs[tables->n_macs++] = mac << MAC_ADDRESS_SHIFT | number;
 		for (size_t j = i; j < end; j++)
