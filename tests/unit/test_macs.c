@@ -52,14 +52,21 @@ static uint32_t lookup(const struct tables *tables, const struct ruleset_config 
 							       : config->mac_miss_row[field];
 }
 
+static int compare_macs(const void *a, const void *b)
+{
+	return memcmp(a, b, MAC_BYTES);
+}
+
 static bool holds(const struct mac_match *match, uint64_t mac)
 {
-	bool listed = false;
+	uint8_t bytes[MAC_BYTES];
+	bool listed;
 
 	if (!match->present)
 		return true;
-	for (size_t i = 0; i < match->n_macs; i++)
-		listed |= number(match->macs[i]) == mac;
+	to_mac(mac, bytes);
+	listed = match->n_macs &&
+		 bsearch(bytes, match->macs, match->n_macs, sizeof(bytes), compare_macs);
 	return listed != match->negated;
 }
 
