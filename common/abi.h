@@ -140,7 +140,8 @@ struct counter {
  */
 #define MAC_ADDRESS_SHIFT 16
 #define MAC_ROW_MASK 0xffff
-#define MAC_SEARCH_STEPS 17 /* halvings from 65536 entries to one */
+#define MAC_MAX_ENTRIES 65536 /* of a field */
+#define MAC_SEARCH_STEPS 16   /* halvings from there to one */
 
 /*
  * Rows: one bit a rule. A row of several words has a summary in front, one bit a word: set if

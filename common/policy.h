@@ -36,7 +36,8 @@ struct prefix_v6 {
 struct prefix_set {
 	char name[NAME_LEN];
 	struct place place;
-	struct prefix_v4 *v4; /* as written: unsorted, may overlap and repeat */
+	/* They may overlap and repeat; those of each list file are in ascending order. */
+	struct prefix_v4 *v4;
 	size_t n_v4;
 	struct prefix_v6 *v6;
 	size_t n_v6;

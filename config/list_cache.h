@@ -18,7 +18,7 @@
 #include "config.h"
 #include "source.h"
 
-/* One file's prefixes, in the order of its lines. */
+/* One file's prefixes, in ascending order. */
 struct list_entry {
 	char *path;
 	struct file_state state;

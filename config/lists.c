@@ -11,6 +11,7 @@
 
 #include "list_cache.h"
 #include "prefix.h"
+#include "sort.h"
 #include "util.h"
 
 #define PIECE_BYTES (256U << 10)
@@ -190,7 +191,7 @@ static int check_unchanged(struct list *list, int fd, const struct file_state *b
 			  list->path);
 }
 
-/* Read and parse; what the file held is kept in the cache. */
+/* Read, parse and sort; what the file held is kept in the cache. */
 static int parse_file(struct list *list, int fd, const struct file_state *state)
 {
 	_cleanup_free_ char *buffer = malloc(PIECE_BYTES);
@@ -210,6 +211,10 @@ static int parse_file(struct list *list, int fd, const struct file_state *state)
 	r = worse(r, list->status);
 	if (!r)
 		r = check_unchanged(list, fd, state);
+	if (!r && list->set->n_v4 > first_v4)
+		r = sort_v4(list->set->v4 + first_v4, list->set->n_v4 - first_v4);
+	if (!r && list->set->n_v6 > first_v6)
+		r = sort_v6(list->set->v6 + first_v6, list->set->n_v6 - first_v6);
 	if (r < 0)
 		return r;
 	sha256_digest(&list->hash, sizeof(digest), digest);

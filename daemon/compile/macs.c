@@ -63,14 +63,24 @@ static int collect_mentions(const struct compiler *compiler, enum mac_field fiel
 	return 0;
 }
 
-/* A row number that an entry can hold. */
-static int intern_row(struct compiler *compiler, const uint64_t *bits, uint32_t *ret)
+/* At an address that the rule at this bit names. */
+static int refuse(const struct compiler *compiler, enum mac_field field, uint32_t at,
+		  const char *what)
 {
-	int r = rows_intern(&compiler->rows, bits, ret);
+	struct diag_place place = { 0 };
+	const char *name = "";
+	const struct rule *rule;
 
-	if (r < 0 || *ret <= MAC_ROW_MASK)
-		return r;
-	return -E2BIG;
+	FOR_EACH_RULE (compiler, s, i, rule, bit) {
+		if (bit != at)
+			continue;
+		place = (struct diag_place){ .file = rule->place.file,
+					     .line = rule->place.line,
+					     .column = rule->place.column };
+		name = rule->name;
+	}
+	return diag_error(compiler->diags, &place, "rule '%s': %s in the conditions on '%s'", name,
+			  what, field == MAC_SRC ? "src-mac" : "dst-mac");
 }
 
 /* The row of addresses that no rule names: left in the compiler's scratch. */
@@ -82,27 +92,34 @@ static int miss_row(struct compiler *compiler, enum mac_field field, uint32_t *r
 	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (!rule->mac[field].present || rule->mac[field].negated)
 			row_set(compiler->scratch, bit);
-	return intern_row(compiler, compiler->scratch, ret);
+	return rows_intern(&compiler->rows, compiler->scratch, ret);
 }
 
 /* An entry for each address: the row of all others, but for the rules that name it. */
-static int add_entries(struct compiler *compiler, const struct mentions *mentions)
+static int add_entries(struct compiler *compiler, enum mac_field field,
+		       const struct mentions *mentions)
 {
 	struct tables *tables = compiler->tables;
 	uint64_t *row = compiler->scratch;
+	uint32_t first = tables->n_macs;
 	int r = 0;
 
 	for (size_t i = 0, end; i < mentions->n && r >= 0; i = end) {
 		uint64_t mac = mentions->items[i].mac;
 		uint32_t number = 0;
 
-		compiler->at_rule = mentions->items[i].bit;
 		for (end = i; end < mentions->n && mentions->items[end].mac == mac; end++)
 			if (mentions->items[end].holds)
 				row_set(row, mentions->items[end].bit);
 			else
 				row_clear(row, mentions->items[end].bit);
-		r = intern_row(compiler, row, &number);
+		r = rows_intern(&compiler->rows, row, &number);
+		if (r >= 0 && number > MAC_ROW_MASK)
+			r = refuse(compiler, field, mentions->items[i].bit,
+				   "more than 65536 different sets of rules");
+		if (r >= 0 && tables->n_macs - first == MAC_MAX_ENTRIES)
+			r = refuse(compiler, field, mentions->items[i].bit,
+				   "more than 65536 MAC addresses");
 		if (r >= 0)
 			tables->macs[tables->n_macs++] = mac << MAC_ADDRESS_SHIFT | number;
 		for (size_t j = i; j < end; j++)
@@ -143,7 +160,7 @@ int compile_macs(struct compiler *compiler, enum mac_field field)
 	if (r >= 0)
 		r = miss_row(compiler, field, &miss);
 	if (r >= 0)
-		r = add_entries(compiler, &mentions);
+		r = add_entries(compiler, field, &mentions);
 	free(mentions.items);
 	if (r < 0)
 		return r;

@@ -197,8 +197,8 @@ static void lines_that_are_taken(void **state)
 	assert_int_equal(diags.n, 0);
 	assert_int_equal(policy->sets[0].n_v4, 4);
 	assert_int_equal(policy->sets[0].n_v6, 1);
-	assert_int_equal(policy->sets[0].v4[1].addr, 0xc6336407);
-	assert_int_equal(policy->sets[0].v4[1].len, 32);
+	assert_int_equal(policy->sets[0].v4[2].addr, 0xc6336407);
+	assert_int_equal(policy->sets[0].v4[2].len, 32);
 	assert_int_equal(policy->sets[0].v6[0].hi, 0x20010db800000000);
 	assert_int_equal(policy->n_files, 2);
 	assert_int_equal(policy->files[1].n_prefixes, 5);

@@ -4,6 +4,7 @@
  * for its neighbours and for random ones, the row that the program's search leads to has the bits
  * of just those rules whose condition holds.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,14 +52,21 @@ static uint32_t lookup(const struct tables *tables, const struct ruleset_config 
 							       : config->mac_miss_row[field];
 }
 
+static int compare_macs(const void *a, const void *b)
+{
+	return memcmp(a, b, MAC_BYTES);
+}
+
 static bool holds(const struct mac_match *match, uint64_t mac)
 {
-	bool listed = false;
+	uint8_t bytes[MAC_BYTES];
+	bool listed;
 
 	if (!match->present)
 		return true;
-	for (size_t i = 0; i < match->n_macs; i++)
-		listed |= number(match->macs[i]) == mac;
+	to_mac(mac, bytes);
+	listed = match->n_macs &&
+		 bsearch(bytes, match->macs, match->n_macs, sizeof(bytes), compare_macs);
 	return listed != match->negated;
 }
 
@@ -213,13 +221,79 @@ static void no_address(void **state)
 	policy_free(policy);
 }
 
+/* Rule b names the addresses below n that have bit b: each address has a row of its own. */
+static struct policy *rules_by_bit(uint64_t n)
+{
+	struct policy *policy = one_interface();
+	char name[NAME_LEN];
+
+	for (int bit = 0; n >> bit; bit++) {
+		struct mac_match *match;
+
+		snprintf(name, sizeof(name), "bit-%d", bit);
+		match = &build_rule(policy, 0, name, VERDICT_DROP)->mac[MAC_DST];
+		match->present = true;
+		match->macs = malloc(n * sizeof(*match->macs));
+		for (uint64_t mac = 0; mac < n; mac++)
+			if (mac >> bit & 1)
+				to_mac(mac, match->macs[match->n_macs++]);
+	}
+	return policy;
+}
+
+static void assert_refused(const struct policy *policy, unsigned int line, const char *message)
+{
+	struct tables *tables = NULL;
+	struct diags diags = {};
+
+	assert_int_equal(tables_compile(policy, &tables, &diags), -EINVAL);
+	assert_null(tables);
+	assert_int_equal(diags.n_errors, 1);
+	assert_int_equal(diags.items[0].line, line);
+	assert_string_equal(diags.items[0].message, message);
+	diags_free(&diags);
+}
+
+static void too_many(void **state)
+{
+	struct policy *policy = rules_by_bit(65536);
+	struct rng rng = { 8 };
+	struct tables *tables = compiled(policy);
+
+	assert_int_equal(tables->n_macs, 65535); /* and the row of all others */
+	check_macs(&rng, policy, tables);
+	tables_free(tables);
+	policy_free(policy);
+
+	policy = rules_by_bit(65537);
+	assert_refused(
+		policy, 18,
+		"rule 'bit-16': more than 65536 different sets of rules in the conditions on "
+		"'dst-mac'");
+	policy_free(policy);
+
+	policy = one_interface();
+	build_rule(policy, 0, "all", VERDICT_DROP)->mac[MAC_SRC] =
+		(struct mac_match){ .present = true, .macs = malloc(65537 * MAC_BYTES) };
+	for (uint64_t mac = 0; mac < 65537; mac++)
+		to_mac(mac * 0x10001, policy->rulesets[0].rules[0].mac[MAC_SRC].macs[mac]);
+	policy->rulesets[0].rules[0].mac[MAC_SRC].n_macs = 65536;
+	tables = compiled(policy);
+	assert_int_equal(tables->n_macs, 65536);
+	check_macs(&rng, policy, tables);
+	tables_free(tables);
+	policy->rulesets[0].rules[0].mac[MAC_SRC].n_macs = 65537;
+	assert_refused(policy, 2,
+		       "rule 'all': more than 65536 MAC addresses in the conditions on 'src-mac'");
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_policies),
-		cmocka_unit_test(numbers_of_entries),
-		cmocka_unit_test(many_rows),
-		cmocka_unit_test(no_address),
+		cmocka_unit_test(random_policies), cmocka_unit_test(numbers_of_entries),
+		cmocka_unit_test(many_rows),       cmocka_unit_test(no_address),
+		cmocka_unit_test(too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
