@@ -139,7 +139,7 @@ int attachment_find(int ifindex, int slot_fd, struct attachment *ret)
 	return r;
 }
 
-int attachment_is_possible(int ifindex)
+int attachment_is_possible(int ifindex, enum attach_mode mode)
 {
 	struct attachment attachment;
 	int r = query(ifindex, &attachment);
@@ -147,7 +147,9 @@ int attachment_is_possible(int ifindex)
 	if (r < 0 || !attachment.id)
 		return r;
 	r = is_dispatcher(attachment.id);
-	return r == 0 ? -EBUSY : r == -ENOENT ? -EAGAIN : r < 0 ? r : 0;
+	if (r <= 0)
+		return r == 0 ? -EBUSY : r == -ENOENT ? -EAGAIN : r;
+	return attachment.mode == mode ? 0 : -EPROTOTYPE;
 }
 
 static int remove_alone(int ifindex, const struct attachment *attachment)

@@ -27,8 +27,9 @@ struct attachment {
 int attachment_find(int ifindex, int slot_fd, struct attachment *ret);
 
 /* Is the device free for our entry, or has it a dispatcher that would take it in? 0, -EBUSY:
- * another program stands there alone, or another errno. */
-int attachment_is_possible(int ifindex);
+ * another program stands there alone, -EPROTOTYPE: a dispatcher does, but in the other mode,
+ * or another errno. */
+int attachment_is_possible(int ifindex, enum attach_mode mode);
 
 /* Take that entry off; others stay. -ENOENT: it is not there. */
 int attachment_remove(int ifindex, int slot_fd);

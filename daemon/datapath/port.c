@@ -159,10 +159,16 @@ bool port_is_orphan(const struct pins *pins, const char *key)
 
 /* --- attaching --------------------------------------------------------------------------- */
 
+/* virtio_net's way to say so, when it is to attach and also when it is to detach. */
+static bool mtu_is_too_large(int r)
+{
+	return r == -EINVAL && strstr(kernel_words(), "MTU");
+}
+
 /* What a person can do about a refused attach. */
 static const char *attach_remedy(int r)
 {
-	if (r == -EINVAL && strstr(kernel_words(), "MTU")) /* virtio_net */
+	if (mtu_is_too_large(r))
 		return "lower the MTU";
 	switch (r) {
 	case -EOPNOTSUPP:
@@ -186,11 +192,20 @@ static const char *attach_remedy(int r)
 
 static int attach_error(struct diags *diags, int r, const char *name, enum attach_mode mode)
 {
+	const char *wanted = mode == ATTACH_NATIVE ? "native" : "generic";
+	const char *other = mode == ATTACH_NATIVE ? "generic" : "native";
 	const char *remedy = attach_remedy(r);
 
-	return kernel_error(diags, r, "cannot attach to %s in %s mode%s%s", name,
-			    mode == ATTACH_NATIVE ? "native" : "generic", remedy ? ": " : "",
-			    remedy ? remedy : "");
+	if (r != -EPROTOTYPE)
+		return kernel_error(diags, r, "cannot attach to %s in %s mode%s%s", name, wanted,
+				    remedy ? ": " : "", remedy ? remedy : "");
+	diag_error(
+		diags, NULL,
+		"cannot attach to %s in %s mode: another program is attached in %s mode, and only "
+		"one mode can be active; say `mode: %s` too, or remove that program with "
+		"`xdp-loader unload --all %s`",
+		name, wanted, other, other, name);
+	return -EBUSY;
 }
 
 /* The two maps of a port, pinned. Stale ones of an earlier device are replaced. */
@@ -265,7 +280,7 @@ int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, boo
 	if (r < 0) {
 		kernel_error(diags, r, "cannot make the maps of %s", name);
 	} else {
-		r = attachment_is_possible(ifindex);
+		r = attachment_is_possible(ifindex, mode);
 		if (r >= 0)
 			r = attach_entry(port, mode);
 		if (r < 0)
@@ -299,7 +314,8 @@ int port_detach(const struct pins *pins, struct port *port, struct diags *diags)
 		kernel_forget();
 		r = attachment_remove(port->ifindex, port->slot_fd);
 		if (r < 0 && r != -ENOENT && r != -ENODEV)
-			return kernel_error(diags, r, "cannot detach from %s", name);
+			return kernel_error(diags, r, "cannot detach from %s%s", name,
+					    mtu_is_too_large(r) ? ": lower the MTU first" : "");
 	}
 	r = pins_remove(pins, "ports/%s", port->key);
 	if (r < 0)
