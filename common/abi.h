@@ -28,6 +28,7 @@
  *   ethertype  behind at most two VLAN tags; absent in 802.3 frames (values below 0x600)
  *   ip-options 1: an IPv4 header of more than 20 bytes, an IPv6 hop-by-hop header; else 0
  */
+/* clang-format off */
 #define SCALAR_FIELDS(X)                           \
 	X(FIELD_PROTO, "proto", 256)               \
 	X(FIELD_SPORT, "sport", 65536)             \
@@ -48,6 +49,7 @@ enum scalar_field {
 #undef X
 	N_SCALAR_FIELDS
 };
+/* clang-format on */
 
 enum fragment_kind {
 	FRAGMENT_NONE, /* a whole packet, IPv6 atomic fragments (RFC 6946) included */
@@ -102,7 +104,7 @@ struct counter {
 #define LPM4_ROW 0x80000000U /* in a root: the rest is the row, not an index */
 #define LPM4_START_SHIFT 16  /* in a chunk: start (or number) above, row below */
 #define LPM4_MAX_ROWS 65536  /* with more rows, lpm4_wide: each word of a chunk is */
-                             /* followed by one that has the row */
+			     /* followed by one that has the row */
 
 /*
  * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
@@ -121,17 +123,17 @@ struct counter {
 #define LPM6_ROW 0ULL
 #define LPM6_TABLE 1ULL
 #define LPM6_CHUNK 2ULL
-#define LPM6_LOWER 3ULL        /* in an entry: go on with the lower half at the entry of index */
+#define LPM6_LOWER 3ULL /* in an entry: go on with the lower half at the entry of index */
 #define LPM6_INDEX_MASK 0xffffffffULL
-#define LPM6_COUNT_SHIFT 32    /* chunk: n; table: bits */
+#define LPM6_COUNT_SHIFT 32 /* chunk: n; table: bits */
 #define LPM6_COUNT_MASK 0xffffULL
-#define LPM6_SHIFT_SHIFT 48    /* table: what to shift the key right by */
+#define LPM6_SHIFT_SHIFT 48 /* table: what to shift the key right by */
 #define LPM6_SHIFT_MASK 0x3fULL
 #define LPM6_VALUE_LOWER 0x80000000U /* in a value: index of an entry, or, with the next, */
 #define LPM6_VALUE_RANGE 0x40000000U /* of a range */
 #define LPM6_VALUE_INDEX 0x3fffffffU /* the index, or, alone, a row */
 #define LPM6_MAX_CHUNK 128
-#define LPM6_MAX_DEPTH 34      /* tables on the way: each takes at least two bits of 64 */
+#define LPM6_MAX_DEPTH 34 /* tables on the way: each takes at least two bits of 64 */
 
 /*
  * MAC addresses that rules name: for each field, words in ascending order, the address above,
@@ -147,7 +149,7 @@ struct counter {
  * Rows: one bit a rule. A row of several words has a summary in front, one bit a word: set if
  * the word has any bit set. The AND of the summaries says which words are worth a look.
  */
-#define SUMMARY_WORDS(row_words) \
+#define SUMMARY_WORDS(row_words)                                                                   \
 	((row_words) > 1 ? ((row_words) + ROW_WORD_BITS - 1) / ROW_WORD_BITS : 0)
 
 struct counter_page {
@@ -165,7 +167,7 @@ struct rule_action {
 /* Bits of ruleset_config.uses_address: a rule of the policy looks at the address; its prefixes
  * include some of the family. */
 #define USES_ADDRESS(field) (1U << (field))
-#define USES_PREFIXES(field, family) (1U << (8 + (field) * N_FAMILIES + (family)))
+#define USES_PREFIXES(field, family) (1U << (8 + (field)*N_FAMILIES + (family)))
 
 /*
  * Settings of one ruleset program: one interface of one generation. Frozen before the load,
@@ -174,35 +176,35 @@ struct rule_action {
 struct ruleset_config {
 	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
 	__u32 generation;
-	__u32 interface_block; /* first counter slot of the interface's block */
+	__u32 interface_block;   /* first counter slot of the interface's block */
 	__u32 interface_actions; /* index of its first rule's element in the actions table */
-	__u32 first_word;      /* the policy's rules are the words first_word .. */
-	__u32 n_words;         /* .. first_word + n_words - 1 of each row; 0: no rules */
-	__u32 row_words;       /* words of rule bits in a row, of all policies */
-	__u32 n_row_words;     /* words in the rows table: rows * (summary + row_words) */
-	__u32 n_actions;       /* elements in the actions table: rules of all interfaces */
-	__u32 n_scalars;       /* elements in the scalars table */
-	__u32 interface_row;   /* row of the rules that apply to this interface */
-	__u32 uses_scalars;    /* bit enum scalar_field: some rule of the policy looks at it */
-	__u32 uses_address;    /* USES_ADDRESS and USES_PREFIXES */
+	__u32 first_word;        /* the policy's rules are the words first_word .. */
+	__u32 n_words;           /* .. first_word + n_words - 1 of each row; 0: no rules */
+	__u32 row_words;         /* words of rule bits in a row, of all policies */
+	__u32 n_row_words;       /* words in the rows table: rows * (summary + row_words) */
+	__u32 n_actions;         /* elements in the actions table: rules of all interfaces */
+	__u32 n_scalars;         /* elements in the scalars table */
+	__u32 interface_row;     /* row of the rules that apply to this interface */
+	__u32 uses_scalars;      /* bit enum scalar_field: some rule of the policy looks at it */
+	__u32 uses_address;      /* USES_ADDRESS and USES_PREFIXES */
 	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* the family has no prefixes */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
-	__u32 lpm4_root[N_ADDRESS_FIELDS]; /* index of the field's roots */
-	__u32 n_lpm4;                      /* words of 32 bits */
-	__u32 n_lpm6;                      /* words of 64 bits */
-	__u32 uses_macs;                   /* bit enum mac_field: some rule looks at it */
-	__u32 mac_first[N_MAC_FIELDS];     /* index of the field's first entry .. */
-	__u32 mac_count[N_MAC_FIELDS];     /* .. and their number */
-	__u32 mac_miss_row[N_MAC_FIELDS];  /* of all addresses that have no entry */
-	__u32 n_macs;                      /* entries of both fields */
+	__u32 lpm4_root[N_ADDRESS_FIELDS];                /* index of the field's roots */
+	__u32 n_lpm4;                                     /* words of 32 bits */
+	__u32 n_lpm6;                                     /* words of 64 bits */
+	__u32 uses_macs;                      /* bit enum mac_field: some rule looks at it */
+	__u32 mac_first[N_MAC_FIELDS];        /* index of the field's first entry .. */
+	__u32 mac_count[N_MAC_FIELDS];        /* .. and their number */
+	__u32 mac_miss_row[N_MAC_FIELDS];     /* of all addresses that have no entry */
+	__u32 n_macs;                         /* entries of both fields */
 	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */
-	__u8 fate_malformed;   /* enum verdict */
-	__u8 fate_fragments;   /* enum verdict; VERDICT_NONE: match them like other packets */
-	__u8 fate_extension;   /* likewise, for unknown extension headers */
-	__u8 fate_non_ip;      /* enum verdict */
-	__u8 default_verdict;  /* enum verdict, of the policy */
-	__u8 probe;            /* write struct trace for each packet */
-	__u8 lpm4_wide;        /* bit address_field: see LPM4_MAX_ROWS */
+	__u8 fate_malformed;                  /* enum verdict */
+	__u8 fate_fragments;  /* enum verdict; VERDICT_NONE: match them like other packets */
+	__u8 fate_extension;  /* likewise, for unknown extension headers */
+	__u8 fate_non_ip;     /* enum verdict */
+	__u8 default_verdict; /* enum verdict, of the policy */
+	__u8 probe;           /* write struct trace for each packet */
+	__u8 lpm4_wide;       /* bit address_field: see LPM4_MAX_ROWS */
 	__u8 pad;
 };
 
@@ -218,9 +220,9 @@ _Static_assert(sizeof(struct ruleset_config) == 16 + 30 * 4 + 12 * 4 + 8, "ABI")
 #define TRACE_NO_RULE 0xffffffffU
 
 struct trace {
-	__u32 verdict;              /* enum verdict */
-	__u32 reason;               /* enum reason; REASON_NONE when a rule decided */
-	__u32 rule;                 /* bit position of the deciding rule, or TRACE_NO_RULE */
+	__u32 verdict; /* enum verdict */
+	__u32 reason;  /* enum reason; REASON_NONE when a rule decided */
+	__u32 rule;    /* bit position of the deciding rule, or TRACE_NO_RULE */
 	__u32 pad;
 	__u64 matched[MAX_ROW_WORDS]; /* bit positions of all rules that counted the packet */
 };

@@ -20,20 +20,20 @@ enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 
 struct diag {
 	enum severity severity;
-	char *file;           /* NULL: no place */
-	unsigned int line;    /* from 1; 0: the whole file */
-	unsigned int column;  /* from 1, in bytes; 0: the whole line */
-	unsigned int width;   /* bytes to underline, at least 1 */
-	char *message;        /* one line: what is wrong, and the remedy */
-	char *source;         /* text of the line without its end, or NULL */
+	char *file;          /* NULL: no place */
+	unsigned int line;   /* from 1; 0: the whole file */
+	unsigned int column; /* from 1, in bytes; 0: the whole line */
+	unsigned int width;  /* bytes to underline, at least 1 */
+	char *message;       /* one line: what is wrong, and the remedy */
+	char *source;        /* text of the line without its end, or NULL */
 };
 
 struct diags {
 	struct diag *items;
 	size_t n;
-	size_t n_errors;     /* all that were reported, kept or not */
+	size_t n_errors; /* all that were reported, kept or not */
 	size_t n_warnings;
-	size_t limit;        /* at most so many are kept; 0: DIAGS_DEFAULT_LIMIT */
+	size_t limit; /* at most so many are kept; 0: DIAGS_DEFAULT_LIMIT */
 };
 
 #define DIAGS_DEFAULT_LIMIT 100

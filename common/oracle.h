@@ -28,5 +28,5 @@ struct oracle_answer {
  * @answer: .counted is set by the caller, all else is written.
  * A redirect is answered as such: whether its target exists is not the oracle's to know.
  */
-void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame,
-		  size_t len, struct oracle_answer *answer);
+void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame, size_t len,
+		  struct oracle_answer *answer);

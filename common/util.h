@@ -40,19 +40,19 @@ static inline void close_file(FILE **file)
 #define _cleanup_fclose_ _cleanup_(close_file)
 
 /* Hand a pointer or an fd on: the variable forgets it. */
-#define TAKE_PTR(pointer)                                     \
-	({                                                    \
-		__typeof__(pointer) *_taken = &(pointer);     \
-		__typeof__(pointer) _value = *_taken;         \
-		*_taken = NULL;                               \
-		_value;                                       \
+#define TAKE_PTR(pointer)                                                                          \
+	({                                                                                         \
+		__typeof__(pointer) *_taken = &(pointer);                                          \
+		__typeof__(pointer) _value = *_taken;                                              \
+		*_taken = NULL;                                                                    \
+		_value;                                                                            \
 	})
 
-#define TAKE_FD(fd)               \
-	({                        \
-		int _value = fd;  \
-		fd = -1;          \
-		_value;           \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int _value = fd;                                                                   \
+		fd = -1;                                                                           \
+		_value;                                                                            \
 	})
 
 /* Grow array (elements of size bytes, *capacity of them) to hold at least needed; amortised.

@@ -6,6 +6,7 @@
 #pragma once
 
 /* VERDICT_NONE is no verdict: the rule or the fate lets matching go on. */
+/* clang-format off */
 #define VERDICTS(X)                                                       \
 	X(VERDICT_DROP, "drop", "dropped before the kernel saw it")       \
 	X(VERDICT_PASS, "pass", "given to the kernel")                    \
@@ -18,11 +19,13 @@ enum verdict {
 	N_VERDICTS,
 	VERDICT_NONE = 0xff,
 };
+/* clang-format on */
 
 /*
  * Reasons. Each packet that no rule decided counts in exactly one; redirect-failed counts
  * besides the rule. X(identifier, name, fate that decides, what it means)
  */
+/* clang-format off */
 #define REASONS(X)                                                                                \
 	X(REASON_DEFAULT, "default", FATE_DEFAULT, "no rule decided: the policy's default")        \
 	X(REASON_NON_IP, "non-ip", FATE_NON_IP, "not IPv4 or IPv6, and no ethertype rule decided") \
@@ -64,6 +67,7 @@ enum verdict {
 	  "UDP length below 8 bytes or beyond the packet")                                         \
 	X(REASON_ICMP_TRUNCATED, "icmp-truncated", FATE_MALFORMED,                                 \
 	  "ends inside the ICMP or ICMPv6 header")
+/* clang-format on */
 
 enum fate {
 	FATE_RULE,
@@ -74,6 +78,7 @@ enum fate {
 	FATE_MALFORMED,
 };
 
+/* clang-format off */
 enum reason {
 #define X(id, name, fate, text) id,
 	REASONS(X)
@@ -81,3 +86,4 @@ enum reason {
 	N_REASONS,
 	REASON_NONE = 0xff,
 };
+/* clang-format on */
