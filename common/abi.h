@@ -104,7 +104,7 @@ struct counter {
 #define LPM4_ROW 0x80000000U /* in a root: the rest is the row, not an index */
 #define LPM4_START_SHIFT 16  /* in a chunk: start (or number) above, row below */
 #define LPM4_MAX_ROWS 65536  /* with more rows, lpm4_wide: each word of a chunk is */
-			     /* followed by one that has the row */
+/* followed by one that has the row */
 
 /*
  * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
