@@ -203,7 +203,7 @@ static __always_inline bool extension_unknown(__u32 proto)
  *
  * Not static: such a function the verifier judges by itself, once, for any arguments; inlined,
  * each way through it would be walked again with each way through all that follows (980,000
- * instructions instead of 12,000, when all was inlined). A call costs about 2 ns, and this
+ * instructions, when all was inlined). A call costs about 2 ns, and this
  * one is made only where there is a chain.
  */
 __noinline int parse_ipv6_chain(struct xdp_md *ctx, struct packet *packet, struct cursor *cursor)
