@@ -7,7 +7,7 @@ POLICY ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dependencies build run check lint bench install clean
+.PHONY: help dependencies build run check vm-check lint bench install clean
 
 help:
 	@echo 'make run       a lab in network namespaces: see packets dropped, passed, redirected'
@@ -15,6 +15,8 @@ help:
 	@echo 'make run IFACE=eth1 POLICY=edge.yaml'
 	@echo '               filter on a real interface until Ctrl-C'
 	@echo 'make check     build and run every test; ends with: N passed, N failed, N skipped'
+	@echo 'make vm-check  the tests that the kernel has a say in, in a virtual machine with'
+	@echo '               Debian'\''s kernel 6.1 (fetched once; some ten minutes)'
 	@echo 'make build     build into $(BUILD)/'
 	@echo 'make lint      style, static analysis, man pages'
 	@echo 'make bench     measure the cost of a packet, beside other filters (QUICK=1: a minute)'
@@ -35,6 +37,10 @@ run: dependencies build
 
 check: dependencies build
 	@scripts/check $(BUILD)
+
+vm-check: dependencies build
+	@scripts/install-dependencies vm
+	@scripts/vm-check $(BUILD)
 
 lint: dependencies build
 	@scripts/lint $(BUILD)
