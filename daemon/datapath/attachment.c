@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <string.h>
 #include <xdp/libxdp.h>
+#include <xdp/prog_dispatcher.h>
 
 #include "kernel.h"
 #include "util.h"
@@ -60,45 +61,67 @@ static int is_dispatcher(uint32_t program_id)
 	return r < 0 ? r : strcmp(info.name, "xdp_dispatcher") == 0;
 }
 
-static void multiprog_closep(struct xdp_multiprog **multiprog)
+/* Is the link a component's to the dispatcher, and which program is it? 1, 0, or errno. */
+static int component_of_link(uint32_t link_id, uint32_t dispatcher_id, uint32_t *ret_program_id)
 {
-	if (*multiprog)
-		xdp_multiprog__close(*multiprog);
+	_cleanup_close_ int fd = bpf_link_get_fd_by_id(link_id);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int r;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return r;
+	*ret_program_id = info.prog_id;
+	return info.type == BPF_LINK_TYPE_TRACING && info.tracing.target_obj_id == dispatcher_id;
 }
 
-static int get_multiprog(int ifindex, struct xdp_multiprog **ret)
+/* Is a program that uses the slot among the dispatcher's components? 0, -ENOENT, or errno. */
+static int look_behind(uint32_t dispatcher_id, uint32_t slot_id)
 {
-	struct xdp_multiprog *multiprog = xdp_multiprog__get_from_ifindex(ifindex);
-	long error = libxdp_get_error(multiprog);
+	uint32_t program_id = 0;
+	__u32 link_id = 0;
+	int r;
 
-	if (error)
-		return error;
-	*ret = multiprog;
-	return 0;
-}
-
-/* The component of the dispatcher that uses the map, which multiprog owns; or -ENOENT. */
-static int find_component(struct xdp_multiprog *multiprog, uint32_t map_id,
-			  struct xdp_program **ret)
-{
-	struct xdp_program *program = NULL;
-
-	while ((program = xdp_multiprog__next_prog(program, multiprog))) {
-		int r = program_uses_map(xdp_program__id(program), map_id);
-
+	while ((r = bpf_link_get_next_id(link_id, &link_id)) == 0) {
+		r = component_of_link(link_id, dispatcher_id, &program_id);
 		if (r > 0)
-			*ret = program;
+			r = program_uses_map(program_id, slot_id);
 		if (r)
 			return r > 0 ? 0 : r;
 	}
-	return -ENOENT;
+	return r;
+}
+
+/* What libxdp has frozen into the dispatcher says whether it takes multi-buffer packets. For
+ * people to know: nothing depends on it, so what cannot be told is no. */
+static bool dispatcher_takes_frags(uint32_t dispatcher_id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(dispatcher_id), map_fd = -1;
+	const struct xdp_dispatcher_config *config;
+	_cleanup_free_ void *value = NULL;
+	struct bpf_prog_info info = {};
+	__u32 map_id = 0, len = sizeof(info);
+	size_t size;
+
+	info.nr_map_ids = 1;
+	info.map_ids = (uintptr_t)&map_id;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	map_fd = bpf_map_get_fd_by_id(map_id);
+	if (map_fd < 0 || kernel_table_read(map_fd, &value, &size) < 0 || size < sizeof(*config))
+		return false;
+	config = value;
+	return config->magic == XDP_DISPATCHER_MAGIC &&
+	       config->dispatcher_version == XDP_DISPATCHER_VERSION && config->is_xdp_frags;
 }
 
 /* One look. -EAGAIN: things changed under our eyes. */
 static int look(int ifindex, uint32_t slot_id, struct attachment *ret)
 {
-	_cleanup_(multiprog_closep) struct xdp_multiprog *multiprog = NULL;
-	struct xdp_program *component;
+	struct attachment now;
 	int r;
 
 	r = query(ifindex, ret);
@@ -115,13 +138,14 @@ static int look(int ifindex, uint32_t slot_id, struct attachment *ret)
 	if (r == 0)
 		return -ENOENT;
 	ret->dispatcher = true;
-	r = get_multiprog(ifindex, &multiprog);
-	if (r >= 0 && xdp_multiprog__is_legacy(multiprog))
-		r = -ENOENT;
-	if (r < 0)
-		return r == -ENOENT ? -EAGAIN : r;
-	ret->frags = xdp_multiprog__xdp_frags_support(multiprog);
-	return find_component(multiprog, slot_id, &component);
+	r = look_behind(ret->id, slot_id);
+	if (r == -ENOENT) {
+		/* The components leave a dispatcher that another one has replaced. */
+		r = query(ifindex, &now);
+		return r < 0 ? r : now.id == ret->id ? -ENOENT : -EAGAIN;
+	}
+	ret->frags = r >= 0 && dispatcher_takes_frags(ret->id);
+	return r;
 }
 
 int attachment_find(int ifindex, int slot_fd, struct attachment *ret)
@@ -163,6 +187,40 @@ static int remove_alone(int ifindex, const struct attachment *attachment)
 				       attachment->mode == ATTACH_NATIVE ? XDP_FLAGS_DRV_MODE
 									 : XDP_FLAGS_SKB_MODE,
 				       &options);
+}
+
+static void multiprog_closep(struct xdp_multiprog **multiprog)
+{
+	if (*multiprog)
+		xdp_multiprog__close(*multiprog);
+}
+
+static int get_multiprog(int ifindex, struct xdp_multiprog **ret)
+{
+	struct xdp_multiprog *multiprog = xdp_multiprog__get_from_ifindex(ifindex);
+	long error = libxdp_get_error(multiprog);
+
+	if (error)
+		return error;
+	*ret = multiprog;
+	return 0;
+}
+
+/* The component of the dispatcher that uses the map, which multiprog owns; or -ENOENT. */
+static int find_component(struct xdp_multiprog *multiprog, uint32_t map_id,
+			  struct xdp_program **ret)
+{
+	struct xdp_program *program = NULL;
+
+	while ((program = xdp_multiprog__next_prog(program, multiprog))) {
+		int r = program_uses_map(xdp_program__id(program), map_id);
+
+		if (r > 0)
+			*ret = program;
+		if (r)
+			return r > 0 ? 0 : r;
+	}
+	return -ENOENT;
 }
 
 int attachment_remove(int ifindex, int slot_fd)

@@ -5,8 +5,9 @@
  * slot.
  *
  * Whoever hears that the entry is not there removes pins, so that answer (-ENOENT) is kept
- * apart from every failure to tell. libxdp is asked about its dispatcher only: it leaves a
- * descriptor open each time it looks at a program that stands alone.
+ * apart from every failure to tell. The kernel is asked, not libxdp, which leaves descriptors
+ * open each time it looks: a component is a program that a link joins to the dispatcher. Only
+ * to take a component out again takes libxdp.
  */
 #pragma once
 
