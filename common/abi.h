@@ -14,34 +14,34 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 2
+#define XDPGATE_ABI_VERSION 3
 
 /* --- fields ------------------------------------------------------------------------------
- * A scalar field maps a small integer to a row of rule bits by one direct array, whose element
- * 0 is for packets that lack the field and element 1 + value for those that have it.
+ * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to
+ * name together are side by side.
  * X(identifier, name in the policy language, number of values)
  *   proto      protocol number; IPv6: the last next-header value that could be read
  *   icmp       family (0: ICMP, 1: ICMPv6) << 16 | type << 8 | code
- *   length     bytes of the whole IP packet; an IPv6 packet may have 40 + 65535
- *   vlan       VLAN identifier of the outermost tag; 0 (a priority tag) counts as absent
  *   fragment   enum fragment_kind; every IP packet has one
- *   ethertype  behind at most two VLAN tags; absent in 802.3 frames (values below 0x600)
+ *   length     bytes of the whole IP packet; an IPv6 packet may have 40 + 65535
  *   ip-options 1: an IPv4 header of more than 20 bytes, an IPv6 hop-by-hop header; else 0
+ *   vlan       VLAN identifier of the outermost tag; 0 (a priority tag) counts as absent
+ *   ethertype  behind at most two VLAN tags; absent in 802.3 frames (values below 0x600)
  */
 /* clang-format off */
 #define SCALAR_FIELDS(X)                           \
 	X(FIELD_PROTO, "proto", 256)               \
+	X(FIELD_TCP_FLAGS, "tcp-flags", 256)       \
 	X(FIELD_SPORT, "sport", 65536)             \
 	X(FIELD_DPORT, "dport", 65536)             \
-	X(FIELD_TCP_FLAGS, "tcp-flags", 256)       \
 	X(FIELD_ICMP, "icmp", 131072)              \
+	X(FIELD_FRAGMENT, "fragment", 3)           \
 	X(FIELD_LENGTH, "length", 65576)           \
 	X(FIELD_TTL, "ttl", 256)                   \
 	X(FIELD_DSCP, "dscp", 64)                  \
+	X(FIELD_IP_OPTIONS, "ip-options", 2)       \
 	X(FIELD_VLAN, "vlan", 4096)                \
-	X(FIELD_FRAGMENT, "fragment", 3)           \
-	X(FIELD_ETHERTYPE, "ethertype", 65536)     \
-	X(FIELD_IP_OPTIONS, "ip-options", 2)
+	X(FIELD_ETHERTYPE, "ethertype", 65536)
 
 enum scalar_field {
 #define X(id, name, domain) id,
@@ -136,6 +136,32 @@ struct counter {
 #define LPM6_MAX_DEPTH 34 /* tables on the way: each takes at least two bits of 64 */
 
 /*
+ * Scalar fields: an array leads from a field's value to the number of its class (values that
+ * satisfy the same rules are one class); element 0 is for packets that lack the field, element
+ * 1 + value for those that have it. The array of a field with more than SCALAR_DIRECT values is in
+ * pages of SCALAR_PAGE elements, each kept once: first, for each page, its number, then the pages.
+ * Most ports are alike, so this is some KiB instead of 128. Classes of two fields are folded into one by an
+ * array of their combinations, those again, and so on, as a binary tree over the fields in their
+ * order: (0,1) (2,3) … (10,11), (0,2) (4,6) (8,10), (0,4), (0,8). The result of a fold stands in
+ * the place of its left side. What is folded no further leads to rows: a *vector*, of which a
+ * policy of few rules has one for each field, since looking up rows then costs less than folding.
+ *
+ * Elements are offsets rather than numbers where that spares a multiplication: those that are a
+ * fold's left side are numbers times the classes of its right side.
+ */
+#define SCALAR_DIRECT 256
+#define SCALAR_PAGE 256
+/* Pages of a field with so many values. */
+#define SCALAR_PAGES(values) (((values) + 1 + SCALAR_PAGE - 1) / SCALAR_PAGE)
+#define N_FOLDS 11
+#define MAX_FOLD 65536 /* combinations in one array, so that offsets fit 16 bits */
+/* X(index, place of the left side and of the result, place of the right side) */
+#define FOLDS(X)                                                                                   \
+	X(0, 0, 1)                                                                                 \
+	X(1, 2, 3) X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) \
+		X(9, 0, 4) X(10, 0, 8)
+
+/*
  * MAC addresses that rules name: for each field, words in ascending order, the address above,
  * its row below. 16 bits hold every row: they are the first to be made, at most one for each
  * address.
@@ -175,6 +201,7 @@ struct rule_action {
  */
 struct ruleset_config {
 	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
+	__u64 group_mask;                   /* the policy's words, if all are in one group of 64 */
 	__u32 generation;
 	__u32 interface_block;   /* first counter slot of the interface's block */
 	__u32 interface_actions; /* index of its first rule's element in the actions table */
@@ -186,32 +213,37 @@ struct ruleset_config {
 	__u32 n_scalars;         /* elements in the scalars table */
 	__u32 interface_row;     /* row of the rules that apply to this interface */
 	__u32 uses_scalars;      /* bit enum scalar_field: some rule of the policy looks at it */
-	__u32 uses_address;      /* USES_ADDRESS and USES_PREFIXES */
+	__u32 folds;             /* bit of FOLDS(): it is to be done */
+	__u32 moves;        /* likewise: there is no left side, the right one takes its place */
+	__u32 vectors;      /* bit place: what is there in the end is the number of a row */
+	__u32 uses_address; /* USES_ADDRESS and USES_PREFIXES */
 	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* the family has no prefixes */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
 	__u32 lpm4_root[N_ADDRESS_FIELDS];                /* index of the field's roots */
 	__u32 n_lpm4;                                     /* words of 32 bits */
 	__u32 n_lpm6;                                     /* words of 64 bits */
-	__u32 uses_macs;                      /* bit enum mac_field: some rule looks at it */
-	__u32 mac_first[N_MAC_FIELDS];        /* index of the field's first entry .. */
-	__u32 mac_count[N_MAC_FIELDS];        /* .. and their number */
-	__u32 mac_miss_row[N_MAC_FIELDS];     /* of all addresses that have no entry */
-	__u32 n_macs;                         /* entries of both fields */
-	__u32 scalar_offset[N_SCALAR_FIELDS]; /* of the field's table in the scalars table */
-	__u8 fate_malformed;                  /* enum verdict */
+	__u32 uses_macs;                       /* bit enum mac_field: some rule looks at it */
+	__u32 mac_first[N_MAC_FIELDS];         /* index of the field's first entry .. */
+	__u32 mac_count[N_MAC_FIELDS];         /* .. and their number */
+	__u32 mac_miss_row[N_MAC_FIELDS];      /* of all addresses that have no entry */
+	__u32 n_macs;                          /* entries of both fields */
+	__u32 scalar_offset[N_SCALAR_FIELDS];  /* of the field's array in the scalars table */
+	__u32 fold_offset[N_FOLDS];            /* of the fold's array there */
+	__u16 scalar_element[N_SCALAR_FIELDS]; /* of fields that the policy does not look at */
+	__u8 fate_malformed;                   /* enum verdict */
 	__u8 fate_fragments;  /* enum verdict; VERDICT_NONE: match them like other packets */
 	__u8 fate_extension;  /* likewise, for unknown extension headers */
 	__u8 fate_non_ip;     /* enum verdict */
 	__u8 default_verdict; /* enum verdict, of the policy */
 	__u8 probe;           /* write struct trace for each packet */
 	__u8 lpm4_wide;       /* bit address_field: see LPM4_MAX_ROWS */
-	__u8 pad;
+	__u8 uses_interface;  /* bool: the interface's row is needed, too */
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 16 + 30 * 4 + 12 * 4 + 8, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 24 + 33 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 8, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

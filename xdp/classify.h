@@ -21,7 +21,7 @@ TABLE_MAP(scalars, sizeof(__u16));
 #define FIRST_GROUP (config.first_word / ROW_WORD_BITS)
 #define END_GROUP ((config.first_word + config.n_words + ROW_WORD_BITS - 1) / ROW_WORD_BITS)
 
-/* The state of one packet's classification: where each field's row starts, and what is left of
+/* The state of one packet's classification: where each vector's row starts, and what is left of
  * the words in hand. */
 struct classification {
 	__u64 bits;       /* matches of word `word` that were not handed out yet */
@@ -30,10 +30,11 @@ struct classification {
 	__u32 group; /* of 64 words, as one word of the summary tells of */
 	__u32 address[N_ADDRESS_FIELDS];
 	__u32 mac[N_MAC_FIELDS];
-	__u32 scalar[N_SCALAR_FIELDS];
+	__u32 scalar[N_SCALAR_FIELDS]; /* by place, see FOLDS() */
 };
 
 #define SCALAR_USED(field) (config.uses_scalars & 1U << (field))
+#define VECTOR_AT(place) (config.vectors & 1U << (place))
 
 /* Of the row's first word. */
 static __always_inline __u32 row_start(__u32 row)
@@ -41,24 +42,63 @@ static __always_inline __u32 row_start(__u32 row)
 	return row * (SUMMARY_WORDS(config.row_words) + config.row_words);
 }
 
-static __always_inline __u32 scalar_row(const struct packet *packet, const __u16 *elements,
-					enum scalar_field field)
+static __always_inline __u32 scalar_element(const __u16 *elements, __u32 index)
 {
-	__u32 index = config.scalar_offset[field] + packet->scalar[field];
-
 	if (index >= config.n_scalars)
-		index = config.scalar_offset[field]; /* as if absent; no packet gets here */
+		index = 0; /* no packet gets here; see row_word() */
 	return elements[index];
+}
+
+static const __u32 scalar_values[N_SCALAR_FIELDS] = {
+#define X(id, name, values) values,
+	SCALAR_FIELDS(X)
+#undef X
+};
+
+/* The element of a field's value in its array. */
+static __always_inline __u32 scalar_class(const struct packet *packet, const __u16 *elements,
+					  enum scalar_field field)
+{
+	__u32 values = scalar_values[field], index = packet->scalar[field], page;
+
+	if (values <= SCALAR_DIRECT)
+		return scalar_element(elements, config.scalar_offset[field] + index);
+	page = scalar_element(elements, config.scalar_offset[field] + index / SCALAR_PAGE);
+	return scalar_element(elements, config.scalar_offset[field] + SCALAR_PAGES(values) +
+						page * SCALAR_PAGE + index % SCALAR_PAGE);
+}
+
+/* Two classes to that of their combination. */
+#define FOLD(i, left, right)                                                                       \
+	if (config.folds & 1U << i)                                                                \
+		place[left] = scalar_element(elements,                                             \
+					     config.fold_offset[i] + place[left] + place[right]);  \
+	else if (config.moves & 1U << i)                                                           \
+		place[left] = place[right];
+
+/* Look the scalar fields up. */
+static __always_inline void classify_scalars(const struct packet *packet, const __u16 *elements,
+					     struct classification *state)
+{
+	__u32 place[N_SCALAR_FIELDS] = {};
+
+#pragma unroll
+	for (int i = 0; i < N_SCALAR_FIELDS; i++) {
+		if (SCALAR_USED(i))
+			place[i] = scalar_class(packet, elements, i);
+		else if (config.folds)
+			place[i] = config.scalar_element[i];
+	}
+	FOLDS(FOLD)
+#pragma unroll
+	for (int i = 0; i < N_SCALAR_FIELDS; i++)
+		if (VECTOR_AT(i))
+			state->scalar[i] = row_start(place[i]);
 }
 
 /* Look all fields up. -1 if the tables cannot be read, which no map of this program allows. */
 static __always_inline int classify_begin(const struct packet *packet, struct classification *state)
 {
-	state->bits = 0;
-	state->word = 0;
-	/* Without a summary there is one word, and it is worth a look. */
-	state->candidates = SUMMARY_WORDS(config.row_words) ? 0 : 1;
-	state->group = FIRST_GROUP;
 	if (lpm_used(ADDRESS_SRC))
 		state->address[ADDRESS_SRC] = row_start(lpm_row(packet, ADDRESS_SRC));
 	if (lpm_used(ADDRESS_DST))
@@ -67,16 +107,12 @@ static __always_inline int classify_begin(const struct packet *packet, struct cl
 		state->mac[MAC_SRC] = row_start(mac_row(packet, MAC_SRC));
 	if (mac_used(MAC_DST))
 		state->mac[MAC_DST] = row_start(mac_row(packet, MAC_DST));
-	if (config.uses_scalars) {
+	if (config.vectors) {
 		const __u16 *elements = table(&scalars);
 
 		if (!elements)
 			return -1;
-#pragma unroll
-		for (int field = 0; field < N_SCALAR_FIELDS; field++)
-			if (SCALAR_USED(field))
-				state->scalar[field] =
-					row_start(scalar_row(packet, elements, field));
+		classify_scalars(packet, elements, state);
 	}
 	return 0;
 }
@@ -90,14 +126,15 @@ static __always_inline __u64 row_word(const __u64 *words, __u32 index)
 }
 
 /* The AND of one word of all rows, counted from where each starts. */
-static __always_inline __u64 classify_and_inline(const struct classification *state, __u32 word)
+static __always_inline __u64 classify_and(const struct classification *state, __u32 word)
 {
 	const __u64 *words = table(&rows);
-	__u64 bits;
+	__u64 bits = ~0ULL;
 
 	if (!words)
 		return 0;
-	bits = row_word(words, row_start(config.interface_row) + word);
+	if (config.uses_interface)
+		bits = row_word(words, row_start(config.interface_row) + word);
 	if (lpm_used(ADDRESS_SRC))
 		bits &= row_word(words, state->address[ADDRESS_SRC] + word);
 	if (lpm_used(ADDRESS_DST))
@@ -107,16 +144,10 @@ static __always_inline __u64 classify_and_inline(const struct classification *st
 	if (mac_used(MAC_DST))
 		bits &= row_word(words, state->mac[MAC_DST] + word);
 #pragma unroll
-	for (int field = 0; field < N_SCALAR_FIELDS; field++)
-		if (SCALAR_USED(field))
-			bits &= row_word(words, state->scalar[field] + word);
+	for (int i = 0; i < N_SCALAR_FIELDS; i++)
+		if (VECTOR_AT(i))
+			bits &= row_word(words, state->scalar[i] + word);
 	return bits;
-}
-
-/* Judged once by the verifier, like parse_ipv6_chain(). */
-__noinline __u64 classify_and(struct classification *state, __u32 word)
-{
-	return state ? classify_and_inline(state, word) : 0;
 }
 
 /* Number of trailing zeros of a word that is not 0. There is no such instruction in BPF: a
@@ -133,40 +164,67 @@ static __always_inline __u32 lowest_bit(__u64 bits)
 	return positions[((bits & -bits) * 0x022fdd63cc95386dULL) >> 58];
 }
 
-enum classify_result {
-	CLASSIFY_END,  /* no more matches */
-	CLASSIFY_NONE, /* none here; ask again */
-	CLASSIFY_RULE, /* *rule is the next match, counted from the policy's first rule */
-};
-
-/* Each step ends a group or a word, or hands out a rule. */
-static __always_inline __u32 classify_steps(void)
+/* The policy's only word, which needs no summary. */
+static __always_inline void classify_only_word(struct classification *state)
 {
-	return END_GROUP - FIRST_GROUP + config.n_words * (1 + ROW_WORD_BITS) + 1;
+	state->word = config.first_word;
+	state->bits = classify_and(state, SUMMARY_WORDS(config.row_words) + config.first_word);
+	state->candidates = 0;
+	state->group = END_GROUP;
 }
 
-/* One step: looks at no more than one word, of the summary or of rule bits. */
-static __always_inline enum classify_result classify_next(struct classification *state, __u32 *rule)
+/* The words of the next group that may have matches. */
+static __always_inline void classify_group(struct classification *state)
 {
-	__u32 summary = SUMMARY_WORDS(config.row_words);
+	state->candidates = classify_and(state, state->group);
+	if (END_GROUP - FIRST_GROUP == 1)
+		state->candidates &= config.group_mask;
+	state->group++;
+}
 
-	if (!state->bits) {
-		if (!state->candidates) {
-			if (!summary || state->group >= END_GROUP)
-				return CLASSIFY_END;
-			state->candidates = classify_and(state, state->group);
-			state->group++;
-			return CLASSIFY_NONE;
-		}
-		state->word = lowest_bit(state->candidates);
-		if (summary)
-			state->word += (state->group - 1) * ROW_WORD_BITS;
-		state->candidates &= state->candidates - 1;
-		state->bits = classify_and(state, summary + state->word);
-		if (!state->bits)
-			return CLASSIFY_NONE;
+/* On to the next word of the group that has a match: its matches are in state->bits; 0: there is
+ * none. */
+static __always_inline void classify_word(struct classification *state)
+{
+	__u64 candidates = state->candidates, bits = 0;
+	__u32 word = 0, first = (state->group - 1) * ROW_WORD_BITS;
+
+	for (int i = 0; i < ROW_WORD_BITS && candidates && !bits; i++) {
+		word = first + lowest_bit(candidates);
+		candidates &= candidates - 1;
+		bits = classify_and(state, SUMMARY_WORDS(config.row_words) + word);
 	}
-	*rule = (state->word - config.first_word) * ROW_WORD_BITS + lowest_bit(state->bits);
+	state->candidates = candidates;
+	state->word = word;
+	state->bits = bits;
+}
+
+/* On to the next word, or the next group; false: there are no more. Judged once by the verifier,
+ * like parse_ipv6_chain(). */
+__noinline int classify_on(struct classification *state)
+{
+	if (!state)
+		return 0;
+	if (!state->candidates) {
+		if (state->group >= END_GROUP)
+			return 0;
+		classify_group(state);
+	}
+	classify_word(state);
+	return 1;
+}
+
+/* The next match of the word in hand, which has one, counted from the policy's first rule. */
+static __always_inline __u32 classify_rule(struct classification *state)
+{
+	__u32 rule = (state->word - config.first_word) * ROW_WORD_BITS + lowest_bit(state->bits);
+
 	state->bits &= state->bits - 1;
-	return CLASSIFY_RULE;
+	return rule;
+}
+
+/* So many steps, of which each hands out a rule or goes on, are enough for any packet. */
+static __always_inline __u32 classify_steps(void)
+{
+	return config.n_words * (1 + ROW_WORD_BITS) + END_GROUP - FIRST_GROUP + 1;
 }

@@ -412,14 +412,16 @@ static __always_inline enum reason parse_upper(struct xdp_md *ctx, struct packet
 	}
 }
 
-/* The whole story; packet is all zeros. */
-static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *packet)
+/* The whole story of a packet whose length is known; what else is in it is 0, or as it will be.
+ * Judged once by the verifier, like parse_ipv6_chain(). Returns an enum reason. */
+__noinline int parse(struct xdp_md *ctx, struct packet *packet)
 {
 	struct cursor cursor = {};
 	enum reason reason;
 	__u32 ethertype = 0;
 
-	packet->len = bpf_xdp_get_buff_len(ctx);
+	if (!packet)
+		return REASON_ETHERNET_TRUNCATED;
 	reason = parse_ethernet(ctx, packet, &cursor, &ethertype);
 	if (reason != REASON_NONE)
 		return reason;

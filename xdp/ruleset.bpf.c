@@ -12,6 +12,7 @@
 #include "config.h"
 #include "packet.h"
 #include "parse.h"
+#include "plain.h"
 
 /* The state of walking through the matching rules. */
 struct walk {
@@ -20,22 +21,16 @@ struct walk {
 	__u32 bytes;
 };
 
-/* One step; true when the walk is over. */
+/* One step: a match, or on to the next. True when the walk is over. */
 static __always_inline bool walk_step(struct walk *walk)
 {
+	struct classification *state = &walk->classification;
 	struct counter_page *home;
-	__u32 rule = 0;
 
-	switch (classify_next(&walk->classification, &rule)) {
-	case CLASSIFY_END:
-		return true;
-	case CLASSIFY_NONE:
-		return false;
-	case CLASSIFY_RULE:
-		home = count_home();
-		return !home || act_on_match(&walk->judgement, rule, walk->bytes, home);
-	}
-	return true;
+	if (!state->bits)
+		return !classify_on(state);
+	home = count_home();
+	return !home || act_on_match(&walk->judgement, classify_rule(state), walk->bytes, home);
 }
 
 /* So many steps are taken by a loop, the rest by bpf_loop, whose callback costs about 6.5 ns
@@ -58,76 +53,28 @@ static long walk_further(__u32 step __attribute__((unused)), void *context)
 	return walk_step(context);
 }
 
-/* So many matches, or words that might have some, are looked at inline; most packets need no
- * more. */
+/* So many matches are looked at inline; most packets need no more. */
 #define INLINE_MATCHES 3
-#define INLINE_WORDS 2
-
-/* A policy whose rules fit one word. True if the walk is over. */
-static __always_inline bool walk_one_word(struct classification *state, __u32 bytes,
-					  struct judgement *judgement, struct counter_page *home)
-{
-	__u64 bits = classify_and_inline(state, 0);
-
-#pragma unroll
-	for (int i = 0; i < INLINE_MATCHES; i++) {
-		if (!bits || act_on_match(judgement, lowest_bit(bits), bytes, home))
-			return true;
-		bits &= bits - 1;
-	}
-	state->candidates = 0;
-	state->bits = bits;
-	return !bits;
-}
-
-/* A policy of several words, in one group of the summary. True if the walk is over. */
-static __always_inline bool walk_group(struct classification *state, __u32 bytes,
-				       struct judgement *judgement, struct counter_page *home)
-{
-	__u64 candidates = classify_and_inline(state, FIRST_GROUP);
-
-#pragma unroll
-	for (int i = 0; i < INLINE_WORDS; i++) {
-		__u32 word;
-		__u64 bits;
-
-		if (!candidates)
-			return true;
-		word = FIRST_GROUP * ROW_WORD_BITS + lowest_bit(candidates);
-		candidates &= candidates - 1;
-		bits = classify_and_inline(state, SUMMARY_WORDS(config.row_words) + word);
-		if (!bits)
-			continue;
-		if (act_on_match(judgement,
-				 (word - config.first_word) * ROW_WORD_BITS + lowest_bit(bits),
-				 bytes, home))
-			return true;
-		bits &= bits - 1;
-		if (bits) {
-			state->bits = bits;
-			state->word = word;
-			break;
-		}
-	}
-	state->candidates = candidates;
-	state->group = FIRST_GROUP + 1;
-	return !candidates && !state->bits;
-}
 
 /* Walk the matching rules in order until one decides, if any does. */
 static __always_inline void walk_rules(const struct packet *packet, struct walk *walk,
 				       struct counter_page *home)
 {
 	struct classification *state = &walk->classification;
-	bool over = false;
 
 	if (classify_begin(packet, state))
 		return;
-	if (!SUMMARY_WORDS(config.row_words))
-		over = walk_one_word(state, packet->len, &walk->judgement, home);
-	else if (END_GROUP - FIRST_GROUP == 1)
-		over = walk_group(state, packet->len, &walk->judgement, home);
-	if (over)
+	if (config.n_words == 1) {
+		classify_only_word(state);
+	} else {
+		state->group = FIRST_GROUP;
+		classify_on(state);
+	}
+#pragma unroll
+	for (int i = 0; i < INLINE_MATCHES && state->bits; i++)
+		if (act_on_match(&walk->judgement, classify_rule(state), packet->len, home))
+			return;
+	if (!state->bits && !state->candidates && state->group >= END_GROUP)
 		return;
 	walk->bytes = packet->len;
 	if (!walk_some(walk))
@@ -173,11 +120,12 @@ int xdpgate_ruleset(struct xdp_md *ctx)
 		.judgement = { .verdict = VERDICT_NONE, .rule = TRACE_NO_RULE },
 	};
 	struct counter_page *home = count_home();
-	enum reason malformed;
+	__u32 malformed;
 
 	if (!home)
 		return XDP_ABORTED;
-	malformed = parse(ctx, &packet);
+	packet.len = bpf_xdp_get_buff_len(ctx);
+	malformed = parse_plain(ctx, &packet) ? REASON_NONE : parse(ctx, &packet);
 	judge(&packet, malformed, &walk, home);
 	return act(&walk.judgement, packet.len, home);
 }

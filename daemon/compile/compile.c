@@ -102,26 +102,53 @@ static bool applies_to(const struct rule *rule, size_t interface)
 	return match->negated;
 }
 
-/* What the programs of this policy need to look at. */
-static void note_uses(const struct tables *tables, const struct ruleset *ruleset,
-		      struct ruleset_config *config)
+/* The fields that the programs of each policy need to look at. */
+static void note_fields(struct compiler *compiler)
 {
-	for (size_t i = 0; i < ruleset->n_rules; i++) {
-		const struct rule *rule = &ruleset->rules[i];
+	const struct policy *policy = compiler->policy;
 
-		for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
-			if (!rule->address[field].present)
-				continue;
-			config->uses_address |= USES_ADDRESS(field);
-			config->uses_address |= tables->prefixes[field];
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		const struct ruleset *ruleset = &policy->rulesets[policy->interfaces[i].ruleset];
+		struct ruleset_config *config = &compiler->tables->configs[i];
+
+		for (size_t j = 0; j < ruleset->n_rules; j++) {
+			const struct rule *rule = &ruleset->rules[j];
+
+			for (int field = 0; field < N_ADDRESS_FIELDS; field++)
+				if (rule->address[field].present)
+					config->uses_address |= USES_ADDRESS(field);
+			for (int field = 0; field < N_SCALAR_FIELDS; field++)
+				if (rule->scalar[field].present)
+					config->uses_scalars |= 1U << field;
+			for (int field = 0; field < N_MAC_FIELDS; field++)
+				if (rule->mac[field].present)
+					config->uses_macs |= 1U << field;
+			if (rule->interface.present)
+				config->uses_interface = true;
 		}
-		for (int field = 0; field < N_SCALAR_FIELDS; field++)
-			if (rule->scalar[field].present)
-				config->uses_scalars |= 1U << field;
-		for (int field = 0; field < N_MAC_FIELDS; field++)
-			if (rule->mac[field].present)
-				config->uses_macs |= 1U << field;
 	}
+}
+
+/* Which words are the policy's own, of those of all policies. The other rows have bits of other
+ * policies, too; the interface's has not, but is looked at only where it must be. */
+static void note_words(const struct tables *tables, const struct ruleset *ruleset,
+		       uint32_t first_bit, struct ruleset_config *config)
+{
+	uint32_t first, last;
+
+	config->first_word = first_bit / ROW_WORD_BITS;
+	config->n_words = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
+	config->row_words = tables->row_words;
+	if (!config->n_words)
+		return;
+	first = config->first_word % ROW_WORD_BITS;
+	last = first + config->n_words - 1;
+	if (last < ROW_WORD_BITS)
+		config->group_mask = ~UINT64_C(0) << first & ~UINT64_C(0) >> (63 - last);
+	else
+		config->uses_interface = true;
+	if (!config->uses_address && !config->uses_scalars && !config->uses_macs)
+		config->uses_interface = true;
 }
 
 static int fill_config(struct compiler *compiler, size_t interface)
@@ -132,16 +159,15 @@ static int fill_config(struct compiler *compiler, size_t interface)
 	const struct ruleset *ruleset = &policy->rulesets[ruleset_index];
 	struct ruleset_config *config = &tables->configs[interface];
 
-	config->first_word = tables->first_bit[ruleset_index] / ROW_WORD_BITS;
-	config->n_words = (ruleset->n_rules + ROW_WORD_BITS - 1) / ROW_WORD_BITS;
-	config->row_words = tables->row_words;
-	config->n_scalars = tables->n_scalars;
+	note_words(tables, ruleset, tables->first_bit[ruleset_index], config);
+	for (int field = 0; field < N_ADDRESS_FIELDS; field++)
+		if (config->uses_address & USES_ADDRESS(field))
+			config->uses_address |= tables->prefixes[field];
 	config->fate_malformed = policy->fate_malformed;
 	config->fate_fragments = policy->fate_fragments;
 	config->fate_extension = policy->fate_extension;
 	config->fate_non_ip = policy->fate_non_ip;
 	config->default_verdict = ruleset->default_verdict;
-	note_uses(tables, ruleset, config);
 
 	memset(compiler->scratch, 0, tables->row_words * sizeof(uint64_t));
 	for (size_t i = 0; i < ruleset->n_rules; i++)
@@ -150,19 +176,10 @@ static int fill_config(struct compiler *compiler, size_t interface)
 	return rows_intern(&compiler->rows, compiler->scratch, &config->interface_row);
 }
 
-static bool scalar_used(struct compiler *compiler, enum scalar_field field)
-{
-	const struct rule *rule;
-
-	FOR_EACH_RULE (compiler, s, i, rule, bit)
-		if (rule->scalar[field].present)
-			return true;
-	return false;
-}
-
 static int compile_all(struct compiler *compiler)
 {
 	struct tables *tables = compiler->tables;
+	uint32_t used = 0;
 	int r;
 
 	tables->n_configs = compiler->policy->n_interfaces;
@@ -170,16 +187,17 @@ static int compile_all(struct compiler *compiler)
 	compiler->scratch = calloc(tables->row_words, sizeof(uint64_t));
 	if (!tables->configs || !compiler->scratch)
 		return -ENOMEM;
+	note_fields(compiler);
 	for (enum mac_field field = 0; field < N_MAC_FIELDS; field++) {
 		r = compile_macs(compiler, field);
 		if (r < 0)
 			return r;
 	}
-	for (enum scalar_field field = 0; field < N_SCALAR_FIELDS; field++) {
-		r = scalar_used(compiler, field) ? compile_scalar(compiler, field) : 0;
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; i < tables->n_configs; i++)
+		used |= tables->configs[i].uses_scalars;
+	r = compile_scalars(compiler, used);
+	if (r < 0)
+		return r;
 	for (enum address_field field = 0; field < N_ADDRESS_FIELDS; field++) {
 		r = compile_addresses(compiler, field);
 		if (r < 0)
@@ -232,7 +250,7 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 	r = lay_out_rules(&compiler);
 	if (r < 0)
 		return r;
-	r = rows_init(&compiler.rows, tables->row_words);
+	r = rows_init(&compiler.rows, tables->row_words, ROWS_MAX_WORDS);
 	if (r < 0)
 		return r;
 	r = compile_all(&compiler);

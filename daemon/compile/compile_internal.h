@@ -44,5 +44,6 @@ int compile_addresses(struct compiler *compiler, enum address_field field);
  * numbers must fit an entry. */
 int compile_macs(struct compiler *compiler, enum mac_field field);
 
-/* scalars.c: the table and rows of one scalar field that some rule looks at. */
-int compile_scalar(struct compiler *compiler, enum scalar_field field);
+/* fold.c: the arrays, folds and rows of the scalar fields `used` (bit enum scalar_field) by any
+ * policy; the configs say in uses_scalars already what each looks at. */
+int compile_scalars(struct compiler *compiler, uint32_t used);

@@ -7,14 +7,14 @@
 #include "util.h"
 
 #define FIRST_BUCKETS 64
-#define MAX_WORDS (1U << 25) /* 256 MiB */
 
-int rows_init(struct rows *rows, uint32_t row_words)
+int rows_init(struct rows *rows, uint32_t row_words, size_t max_words)
 {
 	*rows = (struct rows){
 		.row_words = row_words,
 		.summary_words = SUMMARY_WORDS(row_words),
 		.n_buckets = FIRST_BUCKETS,
+		.max_words = max_words,
 	};
 	rows->buckets = calloc(rows->n_buckets, sizeof(*rows->buckets));
 	return rows->buckets ? 0 : -ENOMEM;
@@ -85,7 +85,7 @@ int rows_intern(struct rows *rows, const uint64_t *bits, uint32_t *ret)
 		*ret = *bucket - 1;
 		return 0;
 	}
-	if (used + stride > MAX_WORDS)
+	if (used + stride > rows->max_words)
 		return -E2BIG;
 	r = array_reserve((void **)&rows->words, &rows->capacity, used + stride,
 			  sizeof(*rows->words));

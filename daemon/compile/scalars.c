@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * scalars.c: from the ranges that rules name to a direct array, value -> row. The values at
- * which any rule's condition changes cut the domain into elementary intervals; the row is
- * worked out once for each and interned.
+ * scalars.c: from the ranges that rules name to a direct array, value -> class. The values at
+ * which any rule's condition changes cut the domain into elementary intervals; the row of each is
+ * worked out once, and intervals of equal rows are one class. What becomes of the classes is
+ * fold.c's affair.
  */
-#include "compile_internal.h"
+#include "classes.h"
 
 #include <string.h>
 
 #include "util.h"
-
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86dd
 
 /* At this value, from here on, the rule's bit is flipped. */
 struct edge {
@@ -102,10 +100,10 @@ static const struct scalar_match *match_of(const struct rule *rule, enum scalar_
 	return &rule->scalar[field];
 }
 
-/* Write value -> row for all values, walking the sorted edges; row holds the bits of value 0
- * on entry. */
-static int fill_table(struct compiler *compiler, const struct edges *edges, uint64_t *row,
-		      uint16_t *table, uint32_t domain)
+/* Write value -> class for all values, walking the sorted edges; row holds the bits of value 0 on
+ * entry. */
+static int fill_array(struct compiler *compiler, const struct edges *edges, uint64_t *row,
+		      struct classes *classes, uint32_t domain)
 {
 	uint32_t value = 0;
 	size_t i = 0;
@@ -119,63 +117,58 @@ static int fill_table(struct compiler *compiler, const struct edges *edges, uint
 			row[edges->items[i].bit / ROW_WORD_BITS] ^=
 				1ULL << edges->items[i].bit % ROW_WORD_BITS;
 		}
-		r = rows_intern(&compiler->rows, row, &number);
+		r = rows_intern(&classes->rows, row, &number);
 		if (r < 0)
 			return r;
 		if (number >= MAX_SCALAR_ROWS)
 			return -E2BIG;
 		end = i < edges->n ? edges->items[i].value : domain;
 		while (value < end)
-			table[value++] = number;
+			classes->array[1 + value++] = number;
 	}
 	return 0;
 }
 
-int compile_scalar(struct compiler *compiler, enum scalar_field field)
+/* The class of packets without the field: rules that do not look at it, and no other. */
+static int fill_absent(struct compiler *compiler, enum scalar_field field, struct classes *classes)
 {
-	struct tables *tables = compiler->tables;
-	uint32_t domain = scalar_field_domain(field), offset = tables->n_scalars, absent = 0;
-	size_t row_bytes = tables->row_words * sizeof(uint64_t);
 	uint64_t *row = compiler->scratch;
-	struct edges edges = {};
 	const struct rule *rule;
-	uint16_t *grown;
-	int r = 0;
+	uint32_t number;
+	int r;
 
-	grown = reallocarray(tables->scalars, offset + 1 + domain, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	tables->scalars = grown;
-
-	/* Element 0, absent: rules that do not look at the field, and no other. */
-	memset(row, 0, row_bytes);
+	memset(row, 0, compiler->tables->row_words * sizeof(*row));
 	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		if (!match_of(rule, field)->present)
 			row_set(row, bit);
-	r = rows_intern(&compiler->rows, row, &absent);
-	if (r >= 0 && absent >= MAX_SCALAR_ROWS)
-		r = -E2BIG;
-	tables->scalars[offset] = absent;
+	r = rows_intern(&classes->rows, row, &number);
+	classes->array[0] = number;
+	return r;
+}
 
+int scalar_classes(struct compiler *compiler, enum scalar_field field, struct classes *classes)
+{
+	uint32_t domain = scalar_field_domain(field);
+	struct edges edges = {};
+	const struct rule *rule;
+	int r;
+
+	r = classes_init(classes, compiler->tables->row_words, ROWS_MAX_WORDS, 1 + domain);
+	if (r >= 0)
+		r = fill_absent(compiler, field, classes);
 	FOR_EACH_RULE (compiler, s, i, rule, bit) {
 		const struct scalar_match *match = match_of(rule, field);
 
 		if (match->present && match->negated)
-			row_set(row, bit);
+			row_set(compiler->scratch, bit);
 		if (r >= 0 && match->present)
 			r = add_match(&edges, match, bit, domain);
 	}
 	if (r >= 0) {
 		if (edges.n)
 			qsort(edges.items, edges.n, sizeof(*edges.items), edge_compare);
-		r = fill_table(compiler, &edges, row, tables->scalars + offset + 1, domain);
+		r = fill_array(compiler, &edges, compiler->scratch, classes, domain);
 	}
 	free(edges.items);
-	if (r < 0)
-		return r;
-
-	tables->n_scalars = offset + 1 + domain;
-	for (size_t i = 0; i < tables->n_configs; i++)
-		tables->configs[i].scalar_offset[field] = offset;
-	return 0;
+	return r;
 }

@@ -52,6 +52,56 @@ static uint32_t existing_row(const struct tables *tables, uint32_t row)
 	return row;
 }
 
+/* --- scalar fields ------------------------------------------------------------------------ */
+
+static uint32_t element(const struct tables *tables, uint64_t index)
+{
+	assert_true(index < tables->n_scalars);
+	return tables->scalars[index];
+}
+
+static uint32_t field_element(const struct tables *tables, const struct ruleset_config *config,
+			      unsigned int field, uint32_t index)
+{
+	uint32_t values = scalar_field_domain(field), offset = config->scalar_offset[field];
+	uint32_t n_pages = (values + 1 + 255) / 256;
+
+	assert_true(index <= values);
+	if (values <= 256)
+		return element(tables, offset + index);
+	return element(tables, offset + n_pages + 256 * element(tables, offset + index / 256) +
+				       index % 256);
+}
+
+struct scalar_rows lookup_scalars(const struct tables *tables, const struct ruleset_config *config,
+				  const uint32_t index[N_SCALAR_FIELDS])
+{
+	static const struct {
+		unsigned int left, right;
+	} pairs[] = { { 0, 1 }, { 2, 3 }, { 4, 5 },  { 6, 7 }, { 8, 9 }, { 10, 11 },
+		      { 0, 2 }, { 4, 6 }, { 8, 10 }, { 0, 4 }, { 0, 8 } };
+	uint32_t place[N_SCALAR_FIELDS];
+	struct scalar_rows rows = {};
+
+	for (unsigned int f = 0; f < N_SCALAR_FIELDS; f++)
+		place[f] = config->uses_scalars >> f & 1
+				   ? field_element(tables, config, f, index[f])
+				   : config->scalar_element[f];
+	for (unsigned int i = 0; i < N_FOLDS; i++) {
+		unsigned int left = pairs[i].left, right = pairs[i].right;
+
+		if (config->folds >> i & 1)
+			place[left] = element(tables, (uint64_t)config->fold_offset[i] +
+							      place[left] + place[right]);
+		else if (config->moves >> i & 1)
+			place[left] = place[right];
+	}
+	for (unsigned int i = 0; i < N_SCALAR_FIELDS; i++)
+		if (config->vectors >> i & 1)
+			rows.row[rows.n++] = existing_row(tables, place[i]);
+	return rows;
+}
+
 /* --- IPv4 --------------------------------------------------------------------------------- */
 
 static uint32_t word4(const struct tables *tables, uint64_t index)

@@ -23,6 +23,15 @@ uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *con
 		   unsigned int field, u128 address);
 
 /* Every summary of every row. */
+/* The rows that the scalar fields lead to. index: of each field, 0 for a packet that lacks it, else
+ * 1 + value. */
+struct scalar_rows {
+	uint32_t n;
+	uint32_t row[N_SCALAR_FIELDS];
+};
+struct scalar_rows lookup_scalars(const struct tables *tables, const struct ruleset_config *config,
+				  const uint32_t index[N_SCALAR_FIELDS]);
+
 void check_summaries(const struct tables *tables);
 
 /* Walk all that can be reached: every root, table and chunk, whatever address leads there. */
