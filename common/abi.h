@@ -94,17 +94,53 @@ struct counter {
 /*
  * Longest prefix match, compiled: the prefixes of all sets cut the address space into intervals,
  * each with a row. The sources' and the destinations' tables of a family are one array.
+ */
+
+/*
+ * IPv4 (after DXR: Zec, Rizzo, Mikuc, "DXR: Towards a Billion Routing Lookups per Second in
+ * Software", 2012): words of 64 bits. A field's table begins with 65536 entries by the upper 16
+ * bits of the address; behind them are the pairs of rows and the rows that entries and chunks
+ * name by an id of 8 bits. An entry says, in as few bytes as its 65536 addresses allow, what
+ * holds for each of the lower 16 bits ("low"): in itself, or in a chunk at index.
  *
- * IPv4 (DXR: Zec, Rizzo, Mikuc, "DXR: Towards a Billion Routing Lookups per Second in Software",
- * 2012): 65536 root words by the upper 16 bits of the address. A root is a row, or the index of
- * a chunk: words in ascending order of the lower 16 bits at which each interval starts. The
- * first interval of a chunk starts at 0, so its word has the number of further words there.
+ * An entry, from the lowest bit: kind (4), id (8), shift (4), then, as the kind says, numbers of
+ * its own, or n (16) and index (32). A chunk that is searched is one line of 64 bytes or a part
+ * of one; if it would not fit, it is n such lines, and the one to search is low * n / 65536.
+ * Of a pair, the lower row is that of the last interval; each start above low turns it over.
+ * Of points, and of bits that are set, it is the upper row.
  */
 #define LPM4_ROOTS 65536
-#define LPM4_ROW 0x80000000U /* in a root: the rest is the row, not an index */
-#define LPM4_START_SHIFT 16  /* in a chunk: start (or number) above, row below */
-#define LPM4_MAX_ROWS 65536  /* with more rows, lpm4_wide: each word of a chunk is */
-/* followed by one that has the row */
+#define LPM4_PAIRS LPM4_ROOTS /* index of the pairs, from the first entry on */
+#define LPM4_MAX_PAIRS 256
+#define LPM4_ROWS (LPM4_PAIRS + LPM4_MAX_PAIRS) /* index of the rows, one a word */
+#define LPM4_MAX_ROWS 256
+#define LPM4_HEAD_WORDS (LPM4_ROWS + LPM4_MAX_ROWS)
+#define LPM4_KIND_MASK 0xfULL
+#define LPM4_ID_SHIFT 4
+#define LPM4_SHIFT_SHIFT 12
+#define LPM4_N_SHIFT 16 /* also of starts and points in the entry itself */
+#define LPM4_INDEX_SHIFT 32
+#define LPM4_LINE_WORDS 8
+
+#define LPM4_MAX_DEPTH 4 /* tables on the way: each takes at least 4 bits of low */
+
+enum lpm4_kind {
+	LPM4_ROW,     /* a row, which stands for the index */
+	LPM4_STARTS8, /* pair; six starts of 8 bits (0: none), compared with low >> shift */
+	LPM4_ROWS8,   /* three of {start, id of a row}, 8 bits each, in ascending order, compared */
+		      /* with low >> shift; ahead of them the row of id holds */
+	LPM4_POINTS3, /* pair; three points of 16 bits: low is one of them, or not */
+	LPM4_POINTS,  /* pair; chunk: 2, 4 or 8 (shift) words of points of 16 bits */
+	LPM4_BITMAP,  /* pair; chunk: a bit for each value of low >> shift */
+	LPM4_STARTS,  /* pair; chunk: 2, 4 or 8 (shift) words of starts of 16 bits (0: none) */
+	LPM4_BYTES,   /* chunk: a byte for each value of low >> shift, the id of a row */
+	LPM4_LIST8,   /* chunk: 2 or 5 (shift) words of ascending starts of 16 bits, and behind */
+		      /* them as many ids of rows, of which that of the last start <= low counts */
+	LPM4_LIST32,  /* chunk: 1 or 3 (shift) words of starts, and behind them the rows; of 3, */
+		      /* the first two starts are 0 and have no row */
+	LPM4_TABLE,   /* chunk: 2^shift entries, by as many of the highest bits of low; what is */
+		      /* left of it is shifted up, filled with zeros, and is low from there on */
+};
 
 /*
  * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
@@ -158,8 +194,9 @@ struct counter {
 /* X(index, place of the left side and of the result, place of the right side) */
 #define FOLDS(X)                                                                                   \
 	X(0, 0, 1)                                                                                 \
-	X(1, 2, 3) X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) \
-		X(9, 0, 4) X(10, 0, 8)
+	X(1, 2, 3)                                                                                 \
+	X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) X(9, 0, 4) \
+		X(10, 0, 8)
 
 /*
  * MAC addresses that rules name: for each field, words in ascending order, the address above,
@@ -219,9 +256,10 @@ struct ruleset_config {
 	__u32 uses_address; /* USES_ADDRESS and USES_PREFIXES */
 	__u32 lpm_miss_row[N_ADDRESS_FIELDS][N_FAMILIES]; /* the family has no prefixes */
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
-	__u32 lpm4_root[N_ADDRESS_FIELDS];                /* index of the field's roots */
-	__u32 n_lpm4;                                     /* words of 32 bits */
-	__u32 n_lpm6;                                     /* words of 64 bits */
+	__u32 lpm4_root[N_ADDRESS_FIELDS];                /* index of the field's table */
+	__u32 lpm4_kinds;                      /* bit enum lpm4_kind: some entry is of it */
+	__u32 n_lpm4;                          /* words of 64 bits */
+	__u32 n_lpm6;                          /* words of 64 bits */
 	__u32 uses_macs;                       /* bit enum mac_field: some rule looks at it */
 	__u32 mac_first[N_MAC_FIELDS];         /* index of the field's first entry .. */
 	__u32 mac_count[N_MAC_FIELDS];         /* .. and their number */
@@ -236,14 +274,14 @@ struct ruleset_config {
 	__u8 fate_non_ip;     /* enum verdict */
 	__u8 default_verdict; /* enum verdict, of the policy */
 	__u8 probe;           /* write struct trace for each packet */
-	__u8 lpm4_wide;       /* bit address_field: see LPM4_MAX_ROWS */
 	__u8 uses_interface;  /* bool: the interface's row is needed, too */
+	__u8 pad[5];
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 24 + 33 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 8, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 24 + 34 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -260,25 +260,22 @@ static int build_table(struct builder *builder)
 {
 	struct tables *tables = builder->compiler->tables;
 	enum address_field field = builder->field;
-	bool wide = builder->compiler->rows.n > LPM4_MAX_ROWS;
 	uint64_t entry = 0;
 	uint32_t root = 0;
 	int r;
 
 	if (builder->family == FAMILY_V4)
-		r = lpm4_build(tables, &builder->intervals, wide, &root);
+		r = lpm4_build(tables, &builder->intervals, &root);
 	else
 		r = lpm6_build(tables, &builder->intervals, &entry);
 	if (r < 0)
 		return r;
 	tables->prefixes[field] |= USES_PREFIXES(field, builder->family);
 	for (size_t i = 0; i < tables->n_configs; i++) {
-		if (builder->family == FAMILY_V4) {
+		if (builder->family == FAMILY_V4)
 			tables->configs[i].lpm4_root[field] = root;
-			tables->configs[i].lpm4_wide |= wide << field;
-		} else {
+		else
 			tables->configs[i].lpm6_entry[field] = entry;
-		}
 	}
 	return 0;
 }

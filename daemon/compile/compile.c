@@ -268,6 +268,7 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 		tables->configs[i].n_scalars = tables->n_scalars;
 		tables->configs[i].n_macs = tables->n_macs;
 		tables->configs[i].n_lpm4 = tables->n_lpm4;
+		tables->configs[i].lpm4_kinds = tables->lpm4_kinds;
 		tables->configs[i].n_lpm6 = tables->n_lpm6;
 	}
 	*ret = TAKE_PTR(tables);

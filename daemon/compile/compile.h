@@ -20,8 +20,9 @@ struct tables {
 	size_t n_row_words; /* in all */
 
 	/* longest prefix match: both fields' tables; see abi.h for their layout */
-	uint32_t *lpm4;
+	uint64_t *lpm4;
 	size_t n_lpm4, lpm4_capacity;
+	uint32_t lpm4_kinds; /* bit enum lpm4_kind */
 	uint64_t *lpm6;
 	size_t n_lpm6, lpm6_capacity;
 	uint32_t prefixes[N_ADDRESS_FIELDS]; /* USES_PREFIXES() of the families that have any */

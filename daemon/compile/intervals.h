@@ -30,6 +30,5 @@ int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_
 /* lpm4.c, lpm6.c: append the table of the intervals to tables->lpm4 or lpm6. *ret_root and
  * *ret_entry are what the field's settings need. 0, -ENOMEM, or -E2BIG past what an index can
  * say. */
-int lpm4_build(struct tables *tables, const struct intervals *intervals, bool wide,
-	       uint32_t *ret_root);
+int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_t *ret_root);
 int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_entry);
