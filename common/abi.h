@@ -139,8 +139,21 @@ enum lpm4_kind {
 	LPM4_LIST32,  /* chunk: 1 or 3 (shift) words of starts, and behind them the rows; of 3, */
 		      /* the first two starts are 0 and have no row */
 	LPM4_TABLE,   /* chunk: 2^shift entries, by as many of the highest bits of low; what is */
-		      /* left of it is shifted up, filled with zeros, and is low from there on */
+	/* left of it is shifted up, filled with zeros, and is low from there on */
 };
+
+/*
+ * Small IPv4 tables are trees instead: words of 64 bits, from the lowest: a mask (8), a row (26),
+ * an index (30). The first table is chosen by the upper 8 bits of the address; each further one is
+ * at the word's index and chosen by the next `stride` bits (6 or 8), ANDed with the mask. Where all
+ * addresses have the same row, the word has it, an index that leads to the word itself, and no
+ * mask: so every address takes the same number of steps, and none takes a branch.
+ */
+#define LPM4_TREE_ROOT_BITS 8
+#define LPM4_TREE_ROW_SHIFT 8
+#define LPM4_TREE_ROW_MASK 0x3ffffffULL
+#define LPM4_TREE_INDEX_SHIFT 34
+#define LPM4_TREE_MAX_STEPS 4
 
 /*
  * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
@@ -195,7 +208,8 @@ enum lpm4_kind {
 #define FOLDS(X)                                                                                   \
 	X(0, 0, 1)                                                                                 \
 	X(1, 2, 3)                                                                                 \
-	X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) X(9, 0, 4) \
+	X(2, 4, 5)                                                                                 \
+	X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) X(9, 0, 4)            \
 		X(10, 0, 8)
 
 /*
@@ -275,7 +289,9 @@ struct ruleset_config {
 	__u8 default_verdict; /* enum verdict, of the policy */
 	__u8 probe;           /* write struct trace for each packet */
 	__u8 uses_interface;  /* bool: the interface's row is needed, too */
-	__u8 pad[5];
+	__u8 lpm4_stride[N_ADDRESS_FIELDS]; /* of a tree; 0: it is none */
+	__u8 lpm4_steps[N_ADDRESS_FIELDS];  /* of a tree: tables behind the first */
+	__u8 pad;
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");

@@ -359,6 +359,27 @@ static __always_inline __u32 lpm6_lookup(__u64 entry, __u64 upper, __u64 lower)
 	return lpm6_word(words, index + 2);
 }
 
+/* In a tree. */
+static __always_inline __u32 lpm4_tree(enum address_field field, __u32 address)
+{
+	const __u64 *words = table(&lpm4);
+	__u32 stride = config.lpm4_stride[field], shift = 32 - LPM4_TREE_ROOT_BITS;
+	__u64 word;
+
+	if (!words)
+		return 0;
+	word = lpm4_word(words, config.lpm4_root[field] + (address >> shift));
+#pragma unroll
+	for (int i = 0; i < LPM4_TREE_MAX_STEPS; i++) {
+		if (i >= config.lpm4_steps[field])
+			break;
+		shift -= stride;
+		word = lpm4_word(words, (word >> LPM4_TREE_INDEX_SHIFT) +
+						(address >> (shift & 31) & word & 0xff));
+	}
+	return word >> LPM4_TREE_ROW_SHIFT & LPM4_TREE_ROW_MASK;
+}
+
 /* The row of the packet's source or destination. */
 static __always_inline __u32 lpm_row(const struct packet *packet, enum address_field field)
 {
@@ -367,6 +388,8 @@ static __always_inline __u32 lpm_row(const struct packet *packet, enum address_f
 	if (packet->family == FAMILY_V4) {
 		if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V4)))
 			return config.lpm_miss_row[field][FAMILY_V4];
+		if (config.lpm4_stride[field])
+			return lpm4_tree(field, packet->address[field][0]);
 		return lpm4_lookup(config.lpm4_root[field], packet->address[field][0]);
 	}
 	if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))

@@ -18,7 +18,8 @@
 
 #define MAX_DEPTH 129 /* prefix lengths 0 .. 128 */
 #define NO_SET UINT32_MAX
-#define STEPS 65536 /* a power of two */
+#define STEPS 65536                /* a power of two */
+#define MOST_TREE_WORDS (1U << 17) /* of an IPv4 tree: 1 MiB */
 
 /* What the membership in a set changes in a row. */
 struct effect {
@@ -255,29 +256,46 @@ static int build_intervals(struct builder *builder, uint32_t outside)
 	return r < 0 ? r : close_prefixes(builder, stack, &depth, NULL);
 }
 
-/* The family's table, and what the settings of every interface say of it. */
-static int build_table(struct builder *builder)
+/* An IPv4 table, and what the settings of every interface say of it: a tree if it is small. */
+static int build_table_v4(struct builder *builder)
+{
+	static const unsigned int strides[] = { 8, 6 };
+	struct tables *tables = builder->compiler->tables;
+	struct lpm4_tree tree = {};
+	int r = -E2BIG;
+
+	for (size_t i = 0; r == -E2BIG && i < ARRAY_SIZE(strides); i++)
+		r = lpm4_tree_build(tables, &builder->intervals, strides[i], MOST_TREE_WORDS,
+				    &tree);
+	if (r == -E2BIG)
+		r = lpm4_build(tables, &builder->intervals, &tree.root);
+	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++) {
+		tables->configs[i].lpm4_root[builder->field] = tree.root;
+		tables->configs[i].lpm4_stride[builder->field] = tree.stride;
+		tables->configs[i].lpm4_steps[builder->field] = tree.steps;
+	}
+	return r;
+}
+
+static int build_table_v6(struct builder *builder)
 {
 	struct tables *tables = builder->compiler->tables;
-	enum address_field field = builder->field;
 	uint64_t entry = 0;
-	uint32_t root = 0;
-	int r;
+	int r = lpm6_build(tables, &builder->intervals, &entry);
 
-	if (builder->family == FAMILY_V4)
-		r = lpm4_build(tables, &builder->intervals, &root);
-	else
-		r = lpm6_build(tables, &builder->intervals, &entry);
-	if (r < 0)
-		return r;
-	tables->prefixes[field] |= USES_PREFIXES(field, builder->family);
-	for (size_t i = 0; i < tables->n_configs; i++) {
-		if (builder->family == FAMILY_V4)
-			tables->configs[i].lpm4_root[field] = root;
-		else
-			tables->configs[i].lpm6_entry[field] = entry;
-	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++)
+		tables->configs[i].lpm6_entry[builder->field] = entry;
+	return r;
+}
+
+static int build_table(struct builder *builder)
+{
+	int r = builder->family == FAMILY_V4 ? build_table_v4(builder) : build_table_v6(builder);
+
+	if (r >= 0)
+		builder->compiler->tables->prefixes[builder->field] |=
+			USES_PREFIXES(builder->field, builder->family);
+	return r;
 }
 
 /* The rows of addresses in no set, and of frames without addresses. */

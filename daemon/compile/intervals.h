@@ -32,3 +32,12 @@ int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_
  * say. */
 int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_t *ret_root);
 int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_entry);
+
+/* lpm4_tree.c: the same as a tree of tables, if that takes at most max_words; else -E2BIG, and
+ * nothing was appended. stride: bits that each table takes, of 24, but for the first. */
+struct lpm4_tree {
+	uint32_t root;
+	uint8_t stride, steps; /* as the field's settings say */
+};
+int lpm4_tree_build(struct tables *tables, const struct intervals *intervals, unsigned int stride,
+		    size_t max_words, struct lpm4_tree *ret);

@@ -271,12 +271,35 @@ static uint32_t search4(const struct entry4 *entry, uint32_t low)
 	}
 }
 
+/* A word whose table the address is in leads on, or to itself if it has a row. */
+static uint32_t lookup_tree4(const struct tables *tables, const struct ruleset_config *config,
+			     unsigned int field, uint32_t address)
+{
+	unsigned int stride = config->lpm4_stride[field], steps = config->lpm4_steps[field];
+	uint64_t word = word4(tables, config->lpm4_root[field] + (address >> 24));
+
+	assert_true(stride == 6 || stride == 8);
+	assert_true(steps * stride <= 24);
+	for (unsigned int i = 1; i <= steps; i++) {
+		uint64_t at = address >> (24 - i * stride) & word & 255;
+
+		assert_true((word & 255) == 0 || (word & 255) == (1U << stride) - 1);
+		word = word4(tables, (word >> 34) + at);
+	}
+	assert_int_equal(word & 255, 0);
+	assert_true(word4(tables, word >> 34) == word);
+	return existing_row(tables, (uint32_t)(word >> 8 & 0x3ffffff));
+}
+
 uint32_t lookup_v4(const struct tables *tables, const struct ruleset_config *config,
 		   unsigned int field, uint32_t address)
 {
 	uint32_t root = config->lpm4_root[field], low = address % 65536;
-	struct entry4 entry = entry4_at(tables, root, (uint64_t)root + address / 65536);
+	struct entry4 entry;
 
+	if (config->lpm4_stride[field])
+		return lookup_tree4(tables, config, field, address);
+	entry = entry4_at(tables, root, (uint64_t)root + address / 65536);
 	for (int depth = 0; entry.kind == LPM4_TABLE; depth++) {
 		assert_true(depth < LPM4_MAX_DEPTH);
 		unsigned int bits = entry.shift;
@@ -503,7 +526,8 @@ void check_lpm(const struct tables *tables)
 		for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++) {
 			struct walk walk = { tables, 2 * (uint64_t)tables->n_lpm6 + 2 };
 
-			if (config->uses_address & USES_PREFIXES(f, FAMILY_V4))
+			if (config->uses_address & USES_PREFIXES(f, FAMILY_V4) &&
+			    !config->lpm4_stride[f])
 				check_roots(tables, config, config->lpm4_root[f]);
 			if (config->uses_address & USES_PREFIXES(f, FAMILY_V6))
 				check_entry(&walk, config->lpm6_entry[f], false, 0);
