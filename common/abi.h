@@ -204,13 +204,12 @@ enum lpm4_kind {
 #define SCALAR_PAGES(values) (((values) + 1 + SCALAR_PAGE - 1) / SCALAR_PAGE)
 #define N_FOLDS 11
 #define MAX_FOLD 65536 /* combinations in one array, so that offsets fit 16 bits */
+/* clang-format off */
 /* X(index, place of the left side and of the result, place of the right side) */
-#define FOLDS(X)                                                                                   \
-	X(0, 0, 1)                                                                                 \
-	X(1, 2, 3)                                                                                 \
-	X(2, 4, 5)                                                                                 \
-	X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) X(9, 0, 4)            \
-		X(10, 0, 8)
+#define FOLDS(X)                                                              \
+	X(0, 0, 1) X(1, 2, 3) X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11)   \
+	X(6, 0, 2) X(7, 4, 6) X(8, 8, 10) X(9, 0, 4) X(10, 0, 8)
+/* clang-format on */
 
 /*
  * MAC addresses that rules name: for each field, words in ascending order, the address above,
@@ -252,7 +251,7 @@ struct rule_action {
  */
 struct ruleset_config {
 	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
-	__u64 group_mask;                   /* the policy's words, if all are in one group of 64 */
+	__u64 group_mask[2]; /* the policy's words in its first and last group of 64 */
 	__u32 generation;
 	__u32 interface_block;   /* first counter slot of the interface's block */
 	__u32 interface_actions; /* index of its first rule's element in the actions table */
@@ -297,7 +296,7 @@ struct ruleset_config {
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 24 + 34 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 32 + 34 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -177,8 +177,11 @@ static __always_inline void classify_only_word(struct classification *state)
 static __always_inline void classify_group(struct classification *state)
 {
 	state->candidates = classify_and(state, state->group);
-	if (END_GROUP - FIRST_GROUP == 1)
-		state->candidates &= config.group_mask;
+	/* Rows have bits of other policies, too. */
+	if (state->group == FIRST_GROUP)
+		state->candidates &= config.group_mask[0];
+	else if (state->group == END_GROUP - 1)
+		state->candidates &= config.group_mask[1];
 	state->group++;
 }
 

@@ -129,8 +129,7 @@ static void note_fields(struct compiler *compiler)
 	}
 }
 
-/* Which words are the policy's own, of those of all policies. The other rows have bits of other
- * policies, too; the interface's has not, but is looked at only where it must be. */
+/* Which words are the policy's own, of those of all policies, which the rows have bits of, too. */
 static void note_words(const struct tables *tables, const struct ruleset *ruleset,
 		       uint32_t first_bit, struct ruleset_config *config)
 {
@@ -141,12 +140,12 @@ static void note_words(const struct tables *tables, const struct ruleset *rulese
 	config->row_words = tables->row_words;
 	if (!config->n_words)
 		return;
-	first = config->first_word % ROW_WORD_BITS;
+	first = config->first_word;
 	last = first + config->n_words - 1;
-	if (last < ROW_WORD_BITS)
-		config->group_mask = ~UINT64_C(0) << first & ~UINT64_C(0) >> (63 - last);
-	else
-		config->uses_interface = true;
+	config->group_mask[0] = ~UINT64_C(0) << first % ROW_WORD_BITS;
+	config->group_mask[1] = ~UINT64_C(0) >> (63 - last % ROW_WORD_BITS);
+	if (first / ROW_WORD_BITS == last / ROW_WORD_BITS)
+		config->group_mask[0] &= config->group_mask[1];
 	if (!config->uses_address && !config->uses_scalars && !config->uses_macs)
 		config->uses_interface = true;
 }
