@@ -177,7 +177,7 @@ int copy_read(const char *folder, const char *path, struct copy *ret)
 		return -ENOMEM;
 	r = file_read(file, CONFIG_MAX_LIST_BYTES, &copy.memory, &len, &why);
 	if (r < 0)
-		return r == -ENOTDIR ? -ENOENT : r;
+		return r == -ENOTDIR ? -ENOENT : r == -EINVAL ? -EBADMSG : r;
 	if (!parse_header(copy.memory, len, &header))
 		return -EBADMSG;
 	copy.text = header.body;
@@ -418,6 +418,22 @@ static void keep_file(struct list_cache *cache, int folder, const char *path, co
 		warn(diags, list_cache_copies(cache), path, r);
 }
 
+/* The folder, and the one that it is in. 0, or -errno with errno set. */
+static int make_folder(const char *folder)
+{
+	_cleanup_free_ char *parent = strdup(folder);
+	char *slash = parent ? strrchr(parent, '/') : NULL;
+
+	if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || !slash || slash == parent)
+		return -errno;
+	*slash = '\0';
+	if (mkdir(parent, 0700) < 0 || mkdir(folder, 0700) < 0)
+		return -errno;
+	return 0;
+}
+
 void list_cache_keep(struct list_cache *cache, const struct policy *policy, struct diags *diags)
 {
 	const char *folder = list_cache_copies(cache);
@@ -430,7 +446,7 @@ void list_cache_keep(struct list_cache *cache, const struct policy *policy, stru
 
 	if (!folder || !buffer || !names)
 		return;
-	if (keeps && mkdir(folder, 0700) < 0 && errno != EEXIST) {
+	if (keeps && make_folder(folder) < 0) {
 		warn(diags, folder, "list files", -errno);
 		return;
 	}

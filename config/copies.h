@@ -18,7 +18,7 @@ struct copy {
 };
 
 /* The copy of the file at path. 0, -ENOENT: there is none, -EBADMSG: it is damaged, or another
- * negative errno. */
+ * negative errno, but not -EINVAL. */
 int copy_read(const char *folder, const char *path, struct copy *ret);
 void copy_done(struct copy *copy);
 

@@ -362,16 +362,12 @@ static void say_again(struct diags *diags, const struct diags *found, bool as_wa
 		diags->n_errors += found->n_errors - found->n;
 }
 
-static int use_copy(struct list *list, const struct copy *copy, struct policy_file *file)
+static int say_copy(struct list *list, const struct copy *copy)
 {
 	time_t seconds = (time_t)(copy->usec / 1000000);
 	char when[64] = "";
 	struct tm tm;
-	int r = parse_copy(list, copy);
 
-	if (r < 0)
-		return r;
-	file->copy_usec = copy->usec;
 	if (gmtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	return node_warning(list->loader, list->name,
@@ -403,17 +399,22 @@ static int read_kept(struct list *list, struct policy_file *file)
 		list->set->n_v4 = set.n_v4;
 		list->set->n_v6 = set.n_v6;
 		loader->n_prefixes = n_prefixes;
-		from_copy = use_copy(list, &copy, file);
+		from_copy = parse_copy(list, &copy);
 	}
 	if (from_copy == -ENOMEM)
 		return from_copy;
 	say_again(diags, &found, !from_copy);
-	if (r == -EINVAL && from_copy && from_copy != -ENOENT)
+	if (!from_copy) {
+		file->copy_usec = copy.usec;
+		return say_copy(list, &copy);
+	}
+	if (r == -EINVAL && from_copy != -ENOENT)
 		node_warning(loader, list->name, "nor does the copy of %s stand for it: %s",
 			     list->path,
-			     from_copy == -EBADMSG ? "it is damaged"
-						   : "this policy would refuse it, too");
-	return from_copy ? r : 0;
+			     from_copy == -EINVAL    ? "this policy would refuse it, too"
+			     : from_copy == -EBADMSG ? "it is damaged"
+						     : strerrordesc_np(-from_copy));
+	return r;
 }
 
 /* --- all of it --------------------------------------------------------------------------- */
