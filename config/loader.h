@@ -50,12 +50,13 @@ struct loader {
 	struct named_set *named_sets;             /* by position in set_names */
 	uint32_t reading[CONFIG_MAX_NESTED_SETS]; /* sets, each named by the one before */
 	size_t n_reading;
-	size_t n_rules, n_prefixes;                             /* of all policies, of all sets */
-	size_t n_ranges, n_macs;                                /* of all conditions */
-	size_t list_bytes;                                      /* read from list files so far */
-	size_t n_suggested;                                     /* candidates looked at so far */
+	size_t n_rules, n_prefixes; /* of all policies, of all sets */
+	size_t n_ranges, n_macs;    /* of all conditions */
+	size_t n_copied;            /* elements of sets, to others and to conditions */
+	size_t list_bytes;          /* read from list files so far */
+	size_t n_suggested;         /* candidates looked at so far */
 	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
-	bool ranges_exceeded, macs_exceeded;
+	bool ranges_exceeded, macs_exceeded, copied_exceeded;
 };
 
 /* A rule while it is read. */
@@ -169,6 +170,8 @@ int set_new(struct loader *loader, const char *name, const struct node *node, ui
  * reported, if there is none, or of another type. taker: what takes it, for messages. */
 int set_resolve(struct loader *loader, const struct node *item, const char *taker,
 		enum set_type type, uint32_t *ret);
+/* So many elements of a set are about to be copied: -EINVAL, reported, past CONFIG_MAX_COPIED. */
+int set_count_copied(struct loader *loader, const struct node *item, size_t n);
 /* Read all sets whose names are known; errors of each are reported. */
 int sets_read(struct loader *loader);
 /* "prefixes", "ports", "MAC addresses" */

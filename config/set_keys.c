@@ -123,9 +123,9 @@ static int add_prefixes(struct loader *loader, const struct node *item, struct s
 			struct set_content *content, const struct prefix_set *set)
 {
 	struct prefix_set *to = &content->prefixes;
-	int r = 0;
+	int r = set_count_copied(loader, item, set->n_v4 + set->n_v6);
 
-	if (content == &draft->content)
+	if (!r && content == &draft->content)
 		r = check_widths(loader, item, set, &draft->width);
 	if (!r && content == &draft->content)
 		r = count_prefixes(loader, item, set);
@@ -145,13 +145,35 @@ static int add_prefixes(struct loader *loader, const struct node *item, struct s
 	return 0;
 }
 
+static int add_ports(struct loader *loader, const struct node *item, struct set_content *content,
+		     const struct port_set *set)
+{
+	int r = set_count_copied(loader, item, set->n_ranges);
+
+	for (size_t i = 0; i < set->n_ranges && !r; i++)
+		r = ranges_add(&content->ports, set->ranges[i].first, set->ranges[i].last);
+	return r;
+}
+
+static int add_macs(struct loader *loader, const struct node *item, struct set_content *content,
+		    const struct mac_set *set)
+{
+	int r = set_count_copied(loader, item, set->n_macs);
+
+	/* Sets mostly overlap: merge before the memory grows. */
+	if (content->macs.n > 4 * CONFIG_MAX_MACS)
+		macs_sort(&content->macs);
+	return r ? r
+		 : macs_add(&content->macs, (const uint8_t(*)[MAC_BYTES])set->macs, set->n_macs);
+}
+
 static int add_set(struct loader *loader, const struct node *item, struct set_draft *draft,
 		   struct set_content *content)
 {
 	const struct policy *policy = loader->policy;
 	enum set_type type = draft->named->type;
 	uint32_t index;
-	int r = 0;
+	int r;
 
 	if (!strcmp(item->text, "$self"))
 		return node_error(loader, item,
@@ -164,15 +186,14 @@ static int add_set(struct loader *loader, const struct node *item, struct set_dr
 		return r;
 	if (name_index_add(&content->sets, item->text) < 0)
 		return -ENOMEM;
-	if (type == SET_PREFIXES)
+	switch (type) {
+	case SET_PORTS:
+		return add_ports(loader, item, content, &policy->port_sets[index]);
+	case SET_MACS:
+		return add_macs(loader, item, content, &policy->mac_sets[index]);
+	default:
 		return add_prefixes(loader, item, draft, content, &policy->sets[index]);
-	if (type == SET_MACS)
-		return macs_add(&content->macs, policy->mac_sets[index].macs,
-				policy->mac_sets[index].n_macs);
-	for (size_t i = 0; i < policy->port_sets[index].n_ranges && !r; i++)
-		r = ranges_add(&content->ports, policy->port_sets[index].ranges[i].first,
-			       policy->port_sets[index].ranges[i].last);
-	return r;
+	}
 }
 
 static int parse_element(struct loader *loader, const struct node *item, struct set_draft *draft,

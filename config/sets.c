@@ -153,6 +153,8 @@ static int except_prefixes(struct loader *loader, struct set_draft *draft)
 	int r = set_subtract(set, &draft->except.prefixes,
 			     before + CONFIG_MAX_PREFIXES - loader->n_prefixes);
 
+	if (r == -E2BIG && loader->prefixes_exceeded)
+		return -EINVAL;
 	if (r == -E2BIG) {
 		loader->prefixes_exceeded = true;
 		return node_error(loader, draft->except_value->key,
@@ -377,6 +379,20 @@ int set_resolve(struct loader *loader, const struct node *item, const char *take
 				  set_type_name(set->type), taker, set_type_name(type));
 	*ret = set->index;
 	return 0;
+}
+
+int set_count_copied(struct loader *loader, const struct node *item, size_t n)
+{
+	loader->n_copied += n;
+	if (loader->n_copied <= CONFIG_MAX_COPIED)
+		return 0;
+	if (loader->copied_exceeded)
+		return -EINVAL;
+	loader->copied_exceeded = true;
+	return node_error(loader, item,
+			  "the sets that others name have more than %lu elements in all, each "
+			  "counted as often as its set is named; name large sets less often",
+			  CONFIG_MAX_COPIED);
 }
 
 static int note_set(struct loader *loader, const struct node *value)

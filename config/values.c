@@ -223,6 +223,7 @@ static int parse_port_set(struct loader *loader, const struct node *item,
 	if (r < 0)
 		return r;
 	set = &loader->policy->port_sets[index];
+	r = set_count_copied(loader, item, set->n_ranges);
 	for (size_t i = 0; i < set->n_ranges && !r; i++)
 		r = ranges_add(&state->from_sets, set->ranges[i].first, set->ranges[i].last);
 	return r ? r : text_list_add(&state->items, "%s", item->text);
