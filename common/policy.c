@@ -38,6 +38,9 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_port_sets; i++)
 		free(policy->port_sets[i].ranges);
 	free(policy->port_sets);
+	for (size_t i = 0; i < policy->n_mac_sets; i++)
+		free(policy->mac_sets[i].macs);
+	free(policy->mac_sets);
 	free(policy->interfaces);
 	free(policy->redirects);
 	for (size_t i = 0; i < policy->n_files; i++)

@@ -55,6 +55,14 @@ struct port_set {
 	size_t n_ranges;
 };
 
+/* A named set of MAC addresses. Conditions that name it have its addresses among their own. */
+struct mac_set {
+	char name[NAME_LEN];
+	struct place place;
+	uint8_t (*macs)[MAC_BYTES]; /* as on the wire; ascending, each once */
+	size_t n_macs;
+};
+
 /* Matches an address that lies in any of the sets (or in none, if negated). */
 struct address_match {
 	bool present; /* false: the rule does not look at the field */
@@ -138,6 +146,8 @@ struct redirect {
 struct policy_file {
 	char *path;
 	uint64_t n_prefixes; /* list files */
+	bool keep;           /* list files: the policy asks for a copy of it to be kept */
+	uint64_t copy_usec;  /* not 0: it could not be read, a copy of this time stands for it */
 };
 
 struct policy {
@@ -149,6 +159,8 @@ struct policy {
 	size_t n_sets;
 	struct port_set *port_sets;
 	size_t n_port_sets;
+	struct mac_set *mac_sets;
+	size_t n_mac_sets;
 	struct redirect *redirects;
 	size_t n_redirects;
 	struct policy_file *files;

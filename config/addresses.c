@@ -61,7 +61,7 @@ static int parse_set_reference(struct loader *loader, const struct node *item,
 		return node_error(loader, item,
 				  "not supported yet: $self (every local address); "
 				  "list the addresses in a set");
-	r = set_resolve(loader, item, state->key, SET_PREFIXES, &set);
+	r = set_resolve(loader, item, state->key->name, SET_PREFIXES, &set);
 	if (r < 0)
 		return r;
 	if (text_list_add(&state->items, "%s", item->text) < 0)

@@ -14,10 +14,13 @@
 #define CONFIG_MAX_DEPTH 32                 /* nesting of YAML collections */
 #define CONFIG_MAX_PREFIXES 4000000UL       /* of all sets together */
 #define CONFIG_MAX_SETS 4096
+#define CONFIG_MAX_NESTED_SETS 32    /* each within the one before */
+#define CONFIG_MAX_COPIED 40000000UL /* elements of sets that others name, each time */
+#define CONFIG_MAX_GLOB 4096         /* list files of one pattern */
 #define CONFIG_MAX_INTERFACES 256
 #define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
 #define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */
-#define CONFIG_MAX_MACS 16384           /* of all conditions together */
+#define CONFIG_MAX_MACS 16384           /* of all conditions together, of one set */
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names
@@ -44,6 +47,16 @@ struct list_cache *list_cache_free(struct list_cache *cache); /* NULL is fine; r
  * it fails, those of before. */
 int policy_load_cached(const char *path, struct list_cache *cache, struct policy **ret,
 		       struct diags *diags);
+
+/*
+ * Copies of the list files of sets that say `keep: true`, in a folder that is theirs alone: one
+ * stands for its file, with a warning, when that is missing or refused. policy.files tells of which
+ * files that is so. Without a folder there are no copies.
+ */
+int list_cache_set_copies(struct list_cache *cache, const char *folder); /* 0 or -ENOMEM */
+/* The policy, which was just loaded by this cache, is in force: write the copies that it asks for,
+ * remove others. What fails is a warning. */
+void list_cache_keep(struct list_cache *cache, const struct policy *policy, struct diags *diags);
 
 struct list_cache_stats {
 	/* of the last load, in files: */

@@ -59,14 +59,49 @@ static int add_flags_text(struct text_list *items, const struct flags *flags)
 	return r;
 }
 
-static bool is_flag_group(const char *text)
+static const struct flag_group *find_group(const char *name)
 {
-	static const char *const groups[] = { "syn", "established", "null", "xmas" };
+	for (const struct flag_group *group = flag_groups; group->name; group++)
+		if (!strcmp(group->name, name))
+			return group;
+	return NULL;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		if (!strcmp(text, groups[i]))
-			return true;
-	return false;
+/* The values of the flags' byte that have all of set, none of clear, and one of any, if there are
+ * such. */
+static int add_flags(struct ranges *ranges, uint32_t set, uint32_t clear, uint32_t any)
+{
+	int r = 0;
+
+	for (uint32_t byte = 0; byte < 256 && !r; byte++)
+		if ((byte & set) == set && !(byte & clear) && (!any || byte & any))
+			r = ranges_add(ranges, byte, byte);
+	return r;
+}
+
+static int parse_flag_group(struct loader *loader, const struct node *item,
+			    struct values_state *state)
+{
+	const struct flag_group *group = find_group(item->text);
+	const char *names[16], *nearest;
+	char buffer[64];
+	size_t n = 0;
+
+	if (group)
+		return add_flags(&state->ranges, group->set, group->clear, group->any)
+			       ?: text_list_add(&state->items, "%s", group->name);
+	if (word_find(tcp_flag_words, item->text))
+		return node_error(loader, item,
+				  "'%s' is a single flag; write {set: %s} or {clear: %s}",
+				  item->text, item->text, item->text);
+	for (group = flag_groups; group->name; group++)
+		names[n++] = group->name;
+	names[n] = NULL;
+	nearest = suggest(item->text, names);
+	return node_error(loader, item,
+			  nearest ? "expected %s, found %s; did you mean '%s'?"
+				  : "expected %s, found %s",
+			  state->key->form, node_describe(item, buffer, sizeof(buffer)), nearest);
 }
 
 static int parse_tcp_flags(struct loader *loader, const struct node *item, void *target)
@@ -75,26 +110,22 @@ static int parse_tcp_flags(struct loader *loader, const struct node *item, void 
 	struct flags flags = { 0 };
 	int r;
 
-	if (item->kind == NODE_SCALAR && is_flag_group(item->text))
-		return node_error(loader, item,
-				  "not supported yet: the name '%s'; write "
-				  "{set: [...], clear: [...]}",
-				  item->text);
+	if (item->kind == NODE_SCALAR && !node_is_empty(item))
+		return parse_flag_group(loader, item, state);
 	r = node_expect(loader, item, NODE_MAPPING, state->key->form);
 	if (!r)
 		r = mapping_parse(loader, item, &schema_tcp_flags, &flags);
 	if (r < 0)
 		return r;
 	if (!(flags.set | flags.clear))
-		return node_error(loader, item, "needs 'set' or 'clear': %s", state->key->form);
+		return node_error(loader, item,
+				  "needs 'set' or 'clear': {set: [...], clear: [...]}");
 	if (flags.set & flags.clear)
 		return node_error(loader, item, "'%s' cannot be set and clear at once",
 				  word_of(tcp_flag_words,
 					  flags.set & flags.clear & -(flags.set & flags.clear))
 					  ->name);
-	for (uint32_t byte = 0; byte < 256 && !r; byte++)
-		if ((byte & flags.set) == flags.set && !(byte & flags.clear))
-			r = ranges_add(&state->ranges, byte, byte);
+	r = add_flags(&state->ranges, flags.set, flags.clear, 0);
 	return r ? r : add_flags_text(&state->items, &flags);
 }
 

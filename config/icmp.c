@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * icmp.c: the field icmp. A word means the type in each family that has it; a number belongs to
- * one family, so it is written with it: icmp:8, icmp:3/4, icmpv6:128, icmp:3/0-3.
+ * icmp.c: the field icmp. A word means the type in each family that has it, or a group of types; a
+ * number belongs to one family, so it is written with it: icmp:8, icmp:3/4, icmpv6:128, icmp:3/0-3.
  */
 #include "loader.h"
 
@@ -29,6 +29,17 @@ static int add_word(struct ranges *ranges, const struct icmp_word *word)
 			       icmp_value(family, (uint32_t)types[family],
 					  codes[family] < 0 ? 255 : (uint32_t)codes[family]));
 	}
+	return r;
+}
+
+static int add_group(struct ranges *ranges, const struct icmp_group *group)
+{
+	int r = 0;
+
+	for (const struct icmp_types *types = group->types; types->first <= types->last && !r;
+	     types++)
+		r = ranges_add(ranges, icmp_value(types->family, types->first, 0),
+			       icmp_value(types->family, types->last, 255));
 	return r;
 }
 
@@ -72,18 +83,16 @@ static int refuse(struct loader *loader, const struct node *item)
 				  "numbers differ between the families; write icmp:%.20s or "
 				  "icmpv6:%.20s",
 				  item->text, item->text);
-	if (!strcmp(item->text, "essential"))
-		return node_error(loader, item,
-				  "not supported yet: the group 'essential'; list the "
-				  "types");
-	for (const struct icmp_word *word = icmp_words; word->name; word++) {
-		if (len < item->len && !strncmp(word->name, item->text, len) && !word->name[len])
+	for (const struct icmp_group *group = icmp_groups; group->name; group++)
+		names[n++] = group->name;
+	for (const struct icmp_word *word = icmp_words; word->name; word++)
+		if (n + 1 < ARRAY_SIZE(names))
+			names[n++] = word->name;
+	for (size_t i = 0; i < n && len < item->len; i++)
+		if (!strncmp(names[i], item->text, len) && !names[i][len])
 			return node_error(loader, item,
 					  "codes differ between the families; write icmp:TYPE/CODE "
 					  "or icmpv6:TYPE/CODE");
-		if (n + 1 < ARRAY_SIZE(names))
-			names[n++] = word->name;
-	}
 	names[n] = NULL;
 	nearest = is_quiet(loader) ? NULL : suggest(item->text, names);
 	if (nearest)
@@ -111,6 +120,13 @@ static int parse_icmp(struct loader *loader, const struct node *item, void *targ
 		if (text_list_add(&state->items, "%s", word->name) < 0)
 			return -ENOMEM;
 		return add_word(&state->ranges, word);
+	}
+	for (const struct icmp_group *group = icmp_groups; group->name; group++) {
+		if (strcmp(group->name, item->text) != 0)
+			continue;
+		if (text_list_add(&state->items, "%s", group->name) < 0)
+			return -ENOMEM;
+		return add_group(&state->ranges, group);
 	}
 	return refuse(loader, item);
 }

@@ -21,6 +21,7 @@ struct list_cache {
 	struct list_table kept;  /* of the last policy that was made */
 	struct list_table fresh; /* read for the one that is being made */
 	struct list_cache_stats stats;
+	char *copies; /* the folder of copies; NULL: none are kept */
 };
 
 /* --- entries ----------------------------------------------------------------------------- */
@@ -64,11 +65,17 @@ static void pack(struct list_entry *entry, const struct prefix_v4 *v4, const str
 {
 	uint64_t *lower = entry->v6_lower;
 
+	entry->widest_v4 = 32;
+	entry->widest_v6 = 128;
 	for (size_t i = 0; i < entry->n_v4; i++) {
+		if (v4[i].len < entry->widest_v4)
+			entry->widest_v4 = v4[i].len;
 		entry->v4[i] = v4[i].addr;
 		entry->v4_lens[i] = v4[i].len;
 	}
 	for (size_t i = 0; i < entry->n_v6; i++) {
+		if (v6[i].len < entry->widest_v6)
+			entry->widest_v6 = v6[i].len;
 		entry->v6_upper[i] = v6[i].hi;
 		entry->v6_lens[i] = v6[i].len;
 		if (v6[i].len > 64)
@@ -149,8 +156,25 @@ struct list_cache *list_cache_free(struct list_cache *cache)
 		return NULL;
 	table_done(&cache->kept);
 	table_done(&cache->fresh);
+	free(cache->copies);
 	free(cache);
 	return NULL;
+}
+
+int list_cache_set_copies(struct list_cache *cache, const char *folder)
+{
+	char *copy = strdup(folder);
+
+	if (!copy)
+		return -ENOMEM;
+	free(cache->copies);
+	cache->copies = copy;
+	return 0;
+}
+
+const char *list_cache_copies(const struct list_cache *cache)
+{
+	return cache->copies;
 }
 
 struct list_entry *list_cache_find(struct list_cache *cache, const char *path)

@@ -25,7 +25,8 @@ struct list_entry {
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	bool used; /* by the policy that is being made */
 	size_t n_v4, n_v6, n_long;
-	void *memory; /* in which these arrays lie, without a gap: */
+	uint8_t widest_v4, widest_v6; /* the shortest prefix lengths */
+	void *memory;                 /* in which these arrays lie, without a gap: */
 	uint64_t *v6_upper;
 	uint64_t *v6_lower; /* n_long: of those longer than 64 bits */
 	uint32_t *v4;
@@ -47,6 +48,9 @@ bool list_entry_is_current(struct list_cache *cache, struct list_entry *entry, i
 
 /* Append the entry's prefixes to the set. 0 or -ENOMEM. */
 int list_entry_append(const struct list_entry *entry, struct prefix_set *set);
+
+/* Where copies are kept, or NULL. */
+const char *list_cache_copies(const struct list_cache *cache);
 
 /* A policy is about to be made; it was made, or it was not. */
 void list_cache_begin(struct list_cache *cache);

@@ -2,13 +2,16 @@
 /*
  * lists.c: list files: one prefix a line, comments from '#' or ';' to the end of the line, blank
  * lines, any of both ends of line. Read in pieces, so that memory does not grow with the file; or
- * not at all, if a cache knows what the file holds.
+ * not at all, if a cache knows what the file holds; or from a copy that was kept, if the policy asks
+ * for that and the file is not what it should be.
  */
 #include "loader.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
+#include "copies.h"
 #include "list_cache.h"
 #include "prefix.h"
 #include "sort.h"
@@ -20,18 +23,21 @@
 
 struct list {
 	struct loader *loader;
+	const struct list_reader *reader;
 	struct prefix_set *set;
+	struct width width;
 	struct prefix_space space;
 	const struct node *name; /* where the policy file names it */
 	const char *path;
 	unsigned int line;
 	size_t n_prefixes, n_bytes;
 	struct sha256_ctx hash;
+	bool hopeless; /* this is no list at all: no more of its lines */
 	int status;
 };
 
-static struct diag_place list_place(const struct list *list, const char *line, size_t line_len,
-				    const char *word, size_t word_len)
+static struct diag_place place_in(const struct list *list, const char *line, size_t line_len,
+				  const char *word, size_t word_len)
 {
 	return (struct diag_place){
 		.file = list->path,
@@ -51,9 +57,15 @@ static bool is_blank(char c)
 static int refuse_word(struct list *list, enum prefix_result result, const struct prefix *prefix,
 		       const char *line, size_t line_len, const char *word, size_t word_len)
 {
-	struct diag_place place = list_place(list, line, line_len, word, word_len);
+	struct diag_place place = place_in(list, line, line_len, word, word_len);
 	char message[256];
 
+	if (*word == '<') {
+		list->hopeless = true;
+		return diag_error(list->loader->diags, &place,
+				  "this is a web page, not a list of prefixes; what does the "
+				  "download of the list get?");
+	}
 	if (memchr(word, ' ', word_len) || memchr(word, '\t', word_len))
 		return diag_error(
 			list->loader->diags, &place,
@@ -69,6 +81,47 @@ static int refuse_long_line(struct list *list)
 	return diag_error(list->loader->diags, &place,
 			  "a line of more than %u bytes; is this a list of prefixes, one a line?",
 			  MAX_LINE);
+}
+
+static int refuse_width(struct list *list, const struct prefix *prefix,
+			const struct diag_place *place)
+{
+	bool v4 = prefix->family == FAMILY_V4;
+	char buffer[PREFIX_TEXT];
+
+	prefix_format(prefix, buffer);
+	if (v4 ? list->reader->width.v4_given : list->reader->width.v6_given)
+		return diag_error(list->loader->diags, place,
+				  "%s is wider than /%u, the 'max-width' of set '%s'; the list is "
+				  "refused as a whole",
+				  buffer, v4 ? list->width.v4 : list->width.v6,
+				  list->reader->set_name);
+	return diag_error(list->loader->diags, place,
+			  "%s is every address, and the list is refused as a whole; if that is "
+			  "meant, write 'max-width: 0' in set '%s'",
+			  buffer, list->reader->set_name);
+}
+
+static bool is_too_wide(const struct list *list, const struct prefix *prefix)
+{
+	return prefix->family == FAMILY_V4 ? prefix->v4.len < list->width.v4
+					   : prefix->v6.len < list->width.v6;
+}
+
+static int take_prefix(struct list *list, const struct prefix *prefix, const char *line,
+		       size_t line_len, const char *word, size_t word_len)
+{
+	struct diag_place place = { 0 };
+	bool too_wide = is_too_wide(list, prefix);
+	int r;
+
+	if (too_wide || list->loader->n_prefixes == CONFIG_MAX_PREFIXES)
+		place = place_in(list, line, line_len, word, word_len);
+	if (too_wide)
+		return refuse_width(list, prefix, &place);
+	r = set_add(list->loader, list->set, &list->space, prefix, &place);
+	list->n_prefixes += !r;
+	return r;
 }
 
 /* One line without its end. 0, or -ENOMEM; what is wrong with the line goes to list->status. */
@@ -95,16 +148,10 @@ static int parse_line(struct list *list, const char *line, size_t len)
 	if (word == end)
 		return 0;
 	result = prefix_parse(word, (size_t)(end - word), &prefix);
-	if (result == PREFIX_V4 || result == PREFIX_V6) {
-		struct diag_place place = { 0 };
-
-		if (list->loader->n_prefixes == CONFIG_MAX_PREFIXES)
-			place = list_place(list, line, len, word, (size_t)(end - word));
-		r = set_add(list->loader, list->set, &list->space, &prefix, &place);
-		list->n_prefixes += !r;
-	} else {
+	if (result == PREFIX_V4 || result == PREFIX_V6)
+		r = take_prefix(list, &prefix, line, len, word, (size_t)(end - word));
+	else
 		r = refuse_word(list, result, &prefix, line, len, word, (size_t)(end - word));
-	}
 	list->status = worse(list->status, r);
 	return r == -ENOMEM ? r : 0;
 }
@@ -114,7 +161,7 @@ static ssize_t parse_lines(struct list *list, const char *buffer, size_t len)
 {
 	const char *line = buffer, *end;
 
-	while ((end = memchr(line, '\n', len - (size_t)(line - buffer)))) {
+	while (!list->hopeless && (end = memchr(line, '\n', len - (size_t)(line - buffer)))) {
 		int r = parse_line(list, line, (size_t)(end - line));
 
 		if (r < 0)
@@ -165,12 +212,19 @@ static int parse_lines_of(struct list *list, int fd, char *buffer)
 		n = parse_lines(list, buffer + used, kept - (size_t)used);
 		if (n < 0)
 			return (int)n;
+		if (list->hopeless)
+			return 0;
 		used += n;
 		kept -= (size_t)used;
 		memmove(buffer, buffer + used, kept);
 		if (kept > MAX_LINE)
 			return parse_line(list, buffer, kept); /* and no further: what is this? */
 	}
+	if (!list->n_bytes) /* 0 by stat() may just mean a file of /proc */
+		return node_error(list->loader, list->name,
+				  "%s is empty, as a failed download is; a list that shall hold "
+				  "nothing has a comment",
+				  list->path);
 	return kept ? parse_line(list, buffer, kept) : 0;
 }
 
@@ -226,10 +280,13 @@ static int parse_file(struct list *list, int fd, const struct file_state *state)
 			      first_v6);
 }
 
-/* Where a limit will be passed, the file is read: only then can the error name a line. */
-static bool fits(const struct loader *loader, const struct list_entry *entry)
+/* Where there is something to refuse, the file is read: only then can the error name a line. */
+static bool fits(const struct list *list, const struct list_entry *entry)
 {
-	return entry->n_v4 + entry->n_v6 <= CONFIG_MAX_PREFIXES - loader->n_prefixes &&
+	const struct loader *loader = list->loader;
+
+	return entry->widest_v4 >= list->width.v4 && entry->widest_v6 >= list->width.v6 &&
+	       entry->n_v4 + entry->n_v6 <= CONFIG_MAX_PREFIXES - loader->n_prefixes &&
 	       loader->list_bytes + entry->state.size <= MAX_ALL_LIST_BYTES;
 }
 
@@ -240,8 +297,7 @@ static int recall_file(struct list *list, int fd, const struct file_state *state
 	struct list_entry *entry =
 		loader->cache ? list_cache_find(loader->cache, list->path) : NULL;
 
-	if (!entry || !fits(loader, entry) ||
-	    !list_entry_is_current(loader->cache, entry, fd, state))
+	if (!entry || !fits(list, entry) || !list_entry_is_current(loader->cache, entry, fd, state))
 		return -ENOENT;
 	if (list_entry_append(entry, list->set) < 0)
 		return -ENOMEM;
@@ -250,19 +306,6 @@ static int recall_file(struct list *list, int fd, const struct file_state *state
 	loader->list_bytes += state->size;
 	file_hash(loader, entry->digest);
 	return 0;
-}
-
-/* Names are relative to the policy file's folder. */
-static char *resolve_path(const struct loader *loader, const char *name)
-{
-	const char *policy = loader->source.path, *slash = strrchr(policy, '/');
-	char *path = NULL;
-
-	if (name[0] == '/' || !slash)
-		return strdup(name);
-	if (asprintf(&path, "%.*s/%s", (int)(slash - policy), policy, name) < 0)
-		return NULL;
-	return path;
 }
 
 static int read_file(struct list *list)
@@ -282,27 +325,140 @@ static int read_file(struct list *list)
 	return r == -ENOENT ? parse_file(list, fd, &state) : r;
 }
 
-int list_read(struct loader *loader, const struct node *name, struct prefix_set *set)
-{
-	struct list list = { .loader = loader, .set = set, .name = name };
-	size_t file;
-	char *path;
-	int r;
+/* --- copies ------------------------------------------------------------------------------ */
 
-	r = node_expect(loader, name, NODE_SCALAR, "the path of a list file");
+/* What the copy holds, which must pass what the file itself would have to. 0, -ENOMEM, -EINVAL. */
+static int parse_copy(struct list *list, const struct copy *copy)
+{
+	_cleanup_(diags_free) struct diags unsaid = { .limit = 1 };
+	struct loader *loader = list->loader;
+	struct diags *diags = loader->diags;
+	ssize_t n;
+
+	loader->diags = &unsaid;
+	list->space = (struct prefix_space){ list->set->n_v4, list->set->n_v6 };
+	n = parse_lines(list, copy->text, copy->len);
+	loader->diags = diags;
+	if (n < 0 || list->status < 0)
+		return n < 0 ? (int)n : list->status;
+	file_hash(loader, copy->digest);
+	return 0;
+}
+
+static void say_again(struct diags *diags, const struct diags *found, bool as_warnings)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		const struct diag *diag = &found->items[i];
+		struct diag_place place = { diag->file,   diag->line,
+					    diag->column, diag->width,
+					    diag->source, diag->source ? strlen(diag->source) : 0 };
+
+		if (as_warnings)
+			diag_warning(diags, &place, "%s", diag->message);
+		else
+			diag_error(diags, &place, "%s", diag->message);
+	}
+	if (!as_warnings)
+		diags->n_errors += found->n_errors - found->n;
+}
+
+static int say_copy(struct list *list, const struct copy *copy)
+{
+	time_t seconds = (time_t)(copy->usec / 1000000);
+	char when[64] = "";
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	return node_warning(list->loader, list->name,
+			    "the copy of %s that was kept on %s UTC stands for it, %zu prefixes",
+			    list->path, when, list->n_prefixes);
+}
+
+/* Read the file; if it is not what it should be, its copy stands for it, and the errors become
+ * warnings, of which a few are enough. */
+static int read_kept(struct list *list, struct policy_file *file)
+{
+	struct loader *loader = list->loader;
+	struct diags *diags = loader->diags;
+	_cleanup_(diags_free) struct diags found = { .limit = 3 };
+	_cleanup_(copy_done) struct copy copy = { 0 };
+	const struct list before = *list;
+	const struct prefix_set set = *list->set;
+	size_t n_prefixes = loader->n_prefixes;
+	bool exceeded = loader->prefixes_exceeded || loader->bytes_exceeded;
+	int r, from_copy = -ENOENT;
+
+	loader->diags = &found;
+	r = read_file(list);
+	loader->diags = diags;
+	if (r == -EINVAL && (exceeded || !(loader->prefixes_exceeded || loader->bytes_exceeded)))
+		from_copy = copy_read(list_cache_copies(loader->cache), list->path, &copy);
+	if (!from_copy) { /* the arrays of the set may have grown: they stay */
+		*list = before;
+		list->set->n_v4 = set.n_v4;
+		list->set->n_v6 = set.n_v6;
+		loader->n_prefixes = n_prefixes;
+		from_copy = parse_copy(list, &copy);
+	}
+	if (from_copy == -ENOMEM)
+		return from_copy;
+	say_again(diags, &found, !from_copy);
+	if (!from_copy) {
+		file->copy_usec = copy.usec;
+		return say_copy(list, &copy);
+	}
+	if (r == -EINVAL && from_copy != -ENOENT)
+		node_warning(loader, list->name, "nor does the copy of %s stand for it: %s",
+			     list->path,
+			     from_copy == -EINVAL    ? "this policy would refuse it, too"
+			     : from_copy == -EBADMSG ? "it is damaged"
+						     : strerrordesc_np(-from_copy));
+	return r;
+}
+
+/* --- all of it --------------------------------------------------------------------------- */
+
+char *list_path(const struct loader *loader, const char *name)
+{
+	const char *policy = loader->source.path, *slash = strrchr(policy, '/');
+	char *path = NULL;
+
+	if (name[0] == '/' || !slash)
+		return strdup(name);
+	if (asprintf(&path, "%.*s/%s", (int)(slash - policy), policy, name) < 0)
+		return NULL;
+	return path;
+}
+
+int list_read(struct loader *loader, const struct node *name, char *path,
+	      const struct list_reader *reader)
+{
+	struct list list = {
+		.loader = loader,
+		.reader = reader,
+		.set = reader->set,
+		.width = reader->width,
+		.name = name,
+		.path = path,
+	};
+	size_t index = loader->policy->n_files;
+	struct policy_file *file;
+	int r = file_add(loader, path);
+
 	if (r < 0)
 		return r;
-	if (!name->len)
-		return node_error(loader, name, "expected the path of a list file, found ''");
-	path = resolve_path(loader, name->text);
-	if (!path)
-		return -ENOMEM;
-	file = loader->policy->n_files;
-	r = file_add(loader, path);
-	if (r < 0)
-		return r;
-	list.path = path;
-	r = read_file(&list);
-	loader->policy->files[file].n_prefixes = list.n_prefixes;
+	/* A line that blocks, or lets in, the whole Internet is a mistake unless it was foreseen. */
+	if (!list.width.v4_given)
+		list.width.v4 = 1;
+	if (!list.width.v6_given)
+		list.width.v6 = 1;
+	file = &loader->policy->files[index];
+	file->keep = reader->keep;
+	if (reader->keep && loader->cache && list_cache_copies(loader->cache))
+		r = read_kept(&list, file);
+	else
+		r = read_file(&list);
+	file->n_prefixes = list.n_prefixes;
 	return r;
 }

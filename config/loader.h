@@ -20,13 +20,18 @@
 
 #define MAX_SCHEMA_KEYS 32 /* of one mapping, the end mark included */
 
-enum set_type { SET_PREFIXES, SET_PORTS, SET_BAD /* an error was reported */ };
+enum set_type { SET_PREFIXES, SET_PORTS, SET_MACS, SET_BAD /* an error was reported */ };
+
+/* Sets are read when all names are known, each after those that it names. */
+enum set_state { SET_WAITING, SET_READING, SET_READ };
 
 /* What a set's name stands for. */
 struct named_set {
+	enum set_state state;
 	enum set_type type;
-	uint32_t index; /* in policy.sets or policy.port_sets */
+	uint32_t index; /* in policy.sets, policy.port_sets or policy.mac_sets */
 	struct place place;
+	const struct node *value; /* what the file says of it */
 	bool used;
 };
 
@@ -37,17 +42,21 @@ struct loader {
 	struct source source;
 	struct tree tree;
 	struct sha256_ctx hash; /* over the digests of the files */
-	size_t sets_capacity, port_sets_capacity, rulesets_capacity, interfaces_capacity;
+	size_t sets_capacity, port_sets_capacity, mac_sets_capacity;
+	size_t rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
-	const struct node **policy_names; /* of each interface; NULL: it has none */
-	struct named_set *named_sets;     /* by position in set_names */
-	size_t n_rules, n_prefixes;       /* of all policies, of all sets */
-	size_t n_ranges, n_macs;          /* of all conditions */
-	size_t list_bytes;                /* read from list files so far */
-	size_t n_suggested;               /* candidates looked at so far */
+	const struct node **policy_names;         /* of each interface; NULL: it has none */
+	struct named_set *named_sets;             /* by position in set_names */
+	uint32_t reading[CONFIG_MAX_NESTED_SETS]; /* sets, each named by the one before */
+	size_t n_reading;
+	size_t n_rules, n_prefixes; /* of all policies, of all sets */
+	size_t n_ranges, n_macs;    /* of all conditions */
+	size_t n_copied;            /* elements of sets, to others and to conditions */
+	size_t list_bytes;          /* read from list files so far */
+	size_t n_suggested;         /* candidates looked at so far */
 	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
-	bool ranges_exceeded, macs_exceeded;
+	bool ranges_exceeded, macs_exceeded, copied_exceeded;
 };
 
 /* A rule while it is read. */
@@ -109,30 +118,85 @@ static inline int worse(int a, int b)
 
 /* --- lists.c --- */
 
-/* Read a list file, named by a scalar, into the set. */
-int list_read(struct loader *loader, const struct node *name, struct prefix_set *set);
-/* Add a prefix to the set. -EINVAL, reported at place, past CONFIG_MAX_PREFIXES. */
 struct prefix;
 struct prefix_space {
 	size_t v4_capacity, v6_capacity;
 };
+
+/* The shortest prefix lengths that a set may hold. */
+struct width {
+	uint8_t v4, v6;
+	bool v4_given, v6_given; /* by the policy file */
+};
+
+/* How the list files of a set are read, and where to. */
+struct list_reader {
+	struct prefix_set *set;
+	const char *set_name;
+	struct width width;
+	bool keep; /* a copy of each is kept, and stands for one that cannot be read */
+};
+
+/* Read the list file at path, which is owned by the policy then; name: where the policy file names
+ * it. */
+int list_read(struct loader *loader, const struct node *name, char *path,
+	      const struct list_reader *reader);
+/* The path that a name in the policy file stands for: relative to the folder of that file. Caller
+ * frees; NULL: out of memory. */
+char *list_path(const struct loader *loader, const char *name);
+/* Add a prefix to the set. -EINVAL, reported at place, past CONFIG_MAX_PREFIXES. */
 int set_add(struct loader *loader, struct prefix_set *set, struct prefix_space *space,
 	    const struct prefix *prefix, const struct diag_place *place);
+/* The same, of a set that is not the policy's: it has no limit. 0 or -ENOMEM. */
+int set_push(struct prefix_set *set, struct prefix_space *space, const struct prefix *prefix);
+
+/* --- globs.c --- */
+
+/* The list files that a pattern stands for, in order of name; none is an error. Caller frees each,
+ * and the array. */
+struct paths {
+	char **items;
+	size_t n, capacity;
+};
+
+int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret);
+void paths_done(struct paths *paths);
 
 /* --- sets.c --- */
 
 /* A new set of prefixes; *ret is its index. 0 or -ENOMEM. */
 int set_new(struct loader *loader, const char *name, const struct node *node, uint32_t *ret);
 /* The set of this type that `$name` stands for, as its index; it counts as used. -EINVAL,
- * reported, if there is none, or of another type. */
-int set_resolve(struct loader *loader, const struct node *item, const struct key_schema *field,
+ * reported, if there is none, or of another type. taker: what takes it, for messages. */
+int set_resolve(struct loader *loader, const struct node *item, const char *taker,
 		enum set_type type, uint32_t *ret);
+/* So many elements of a set are about to be copied: -EINVAL, reported, past CONFIG_MAX_COPIED. */
+int set_count_copied(struct loader *loader, const struct node *item, size_t n);
+/* Read all sets whose names are known; errors of each are reported. */
+int sets_read(struct loader *loader);
+/* "prefixes", "ports", "MAC addresses" */
+const char *set_type_name(enum set_type type);
 /* Read a prefix from a scalar. */
 int prefix_read(struct loader *loader, const struct node *node, struct prefix *ret);
 /* Remember that a file was read; its path is owned by the policy then. */
 int file_add(struct loader *loader, char *path);
 /* The policy's hash goes over this, too: the SHA-256 of a file. */
 void file_hash(struct loader *loader, const uint8_t *digest);
+
+/* --- macs.c --- */
+
+/* MAC addresses while they are collected. */
+struct macs {
+	uint8_t (*items)[MAC_BYTES];
+	size_t n, capacity;
+};
+
+/* Read a MAC address from a scalar that is not a set. form: what is expected. */
+int mac_read(struct loader *loader, const struct node *node, const char *form,
+	     uint8_t ret[MAC_BYTES]);
+int macs_add(struct macs *macs, const uint8_t (*items)[MAC_BYTES], size_t n);
+/* Each once, in ascending order. */
+void macs_sort(struct macs *macs);
 
 /* --- conditions.c: what all fields have in common --- */
 
@@ -195,7 +259,8 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 
 key_parser parse_fail, parse_fate_mapping, parse_sets, parse_interfaces, parse_rulesets;
 key_parser parse_fate, parse_fate_or_match;
-key_parser parse_set_type, parse_set_file, parse_set_files, parse_set_elements;
+key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
+key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
 key_parser parse_port, parse_policy_name, parse_required, parse_mode;
 key_parser parse_default, parse_rules;
 key_parser parse_rule_name, parse_match, parse_actions, parse_comment, parse_tags;

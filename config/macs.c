@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * macs.c: the fields src-mac and dst-mac: six bytes in hex, between colons or hyphens.
+ * macs.c: the fields src-mac and dst-mac, and what sets of MAC addresses hold: six bytes in hex,
+ * between colons or hyphens.
  */
 #include "loader.h"
 
@@ -12,8 +13,7 @@
 
 struct mac_state {
 	const struct key_schema *key;
-	uint8_t (*macs)[MAC_BYTES];
-	size_t n, capacity;
+	struct macs macs;
 	struct text_list items;
 };
 
@@ -42,51 +42,40 @@ static bool mac_parse(const char *text, size_t len, uint8_t *ret)
 	return true;
 }
 
-static int refuse_mac(struct loader *loader, const struct node *item,
-		      const struct key_schema *field)
+static int refuse_mac(struct loader *loader, const struct node *item, const char *form)
 {
 	char buffer[64];
 
-	if (item->text[0] == '$')
-		return node_error(loader, item,
-				  "not supported yet: sets of MAC addresses; write them here");
+	if (name_index_find(&loader->set_names, item->text) >= 0)
+		return node_error(loader, item, "'%s' is a set; write $%s", item->text, item->text);
 	if (hex_digit(item->text[0]) >= 0)
 		return node_error(loader, item,
 				  "'%.40s' is not a MAC address; write six bytes in hex, such as "
 				  "02:00:5e:10:00:01",
 				  item->text);
-	return node_error(loader, item, "expected %s, found %s", field->form,
+	return node_error(loader, item, "expected %s, found %s", form,
 			  node_describe(item, buffer, sizeof(buffer)));
 }
 
-static int too_many_macs(struct loader *loader, const struct node *item)
+int mac_read(struct loader *loader, const struct node *node, const char *form,
+	     uint8_t ret[MAC_BYTES])
 {
-	if (loader->macs_exceeded)
-		return -EINVAL;
-	loader->macs_exceeded = true;
-	return node_error(loader, item, "more than %d MAC addresses in all rules", CONFIG_MAX_MACS);
-}
+	int r = node_expect(loader, node, NODE_SCALAR, form);
 
-static int parse_mac(struct loader *loader, const struct node *item, void *target)
-{
-	struct mac_state *state = target;
-	uint8_t mac[MAC_BYTES];
-	int r;
-
-	r = node_expect(loader, item, NODE_SCALAR, state->key->form);
 	if (r < 0)
 		return r;
-	if (!mac_parse(item->text, item->len, mac))
-		return refuse_mac(loader, item, state->key);
-	if (loader->n_macs == CONFIG_MAX_MACS)
-		return too_many_macs(loader, item);
-	loader->n_macs++;
-	if (array_reserve((void **)&state->macs, &state->capacity, state->n + 1,
-			  sizeof(*state->macs)) < 0)
+	return mac_parse(node->text, node->len, ret) ? 0 : refuse_mac(loader, node, form);
+}
+
+int macs_add(struct macs *macs, const uint8_t (*items)[MAC_BYTES], size_t n)
+{
+	if (array_reserve((void **)&macs->items, &macs->capacity, macs->n + n,
+			  sizeof(*macs->items)) < 0)
 		return -ENOMEM;
-	memcpy(state->macs[state->n++], mac, sizeof(mac));
-	return text_list_add(&state->items, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-			     mac[3], mac[4], mac[5]);
+	if (n)
+		memcpy(macs->items + macs->n, items, n * sizeof(*items));
+	macs->n += n;
+	return 0;
 }
 
 static int compare_macs(const void *left, const void *right)
@@ -94,16 +83,63 @@ static int compare_macs(const void *left, const void *right)
 	return memcmp(left, right, MAC_BYTES);
 }
 
-/* Each once, in ascending order. */
-static size_t unique_macs(uint8_t (*macs)[MAC_BYTES], size_t n)
+void macs_sort(struct macs *macs)
 {
 	size_t kept = 0;
 
-	qsort(macs, n, sizeof(*macs), compare_macs);
-	for (size_t i = 0; i < n; i++)
-		if (!kept || compare_macs(macs[kept - 1], macs[i]) != 0)
-			memmove(macs[kept++], macs[i], sizeof(*macs));
-	return kept;
+	if (macs->n)
+		qsort(macs->items, macs->n, sizeof(*macs->items), compare_macs);
+	for (size_t i = 0; i < macs->n; i++)
+		if (!kept || compare_macs(macs->items[kept - 1], macs->items[i]) != 0)
+			memmove(macs->items[kept++], macs->items[i], sizeof(*macs->items));
+	macs->n = kept;
+}
+
+/* --- conditions -------------------------------------------------------------------------- */
+
+static int count_macs(struct loader *loader, const struct node *item, size_t n)
+{
+	if (n <= CONFIG_MAX_MACS - loader->n_macs) {
+		loader->n_macs += n;
+		return 0;
+	}
+	if (loader->macs_exceeded)
+		return -EINVAL;
+	loader->macs_exceeded = true;
+	return node_error(loader, item, "more than %d MAC addresses in all rules", CONFIG_MAX_MACS);
+}
+
+static int parse_set(struct loader *loader, const struct node *item, struct mac_state *state)
+{
+	const struct mac_set *set;
+	uint32_t index;
+	int r = set_resolve(loader, item, state->key->name, SET_MACS, &index);
+
+	if (r < 0)
+		return r;
+	set = &loader->policy->mac_sets[index];
+	r = count_macs(loader, item, set->n_macs);
+	if (!r)
+		r = macs_add(&state->macs, (const uint8_t(*)[MAC_BYTES])set->macs, set->n_macs);
+	return r ? r : text_list_add(&state->items, "%s", item->text);
+}
+
+static int parse_mac(struct loader *loader, const struct node *item, void *target)
+{
+	struct mac_state *state = target;
+	uint8_t mac[1][MAC_BYTES];
+	int r;
+
+	if (item->kind == NODE_SCALAR && item->text[0] == '$')
+		return parse_set(loader, item, state);
+	r = mac_read(loader, item, state->key->form, mac[0]);
+	if (!r)
+		r = count_macs(loader, item, 1);
+	if (!r)
+		r = macs_add(&state->macs, (const uint8_t(*)[MAC_BYTES])mac, 1);
+	return r ? r
+		 : text_list_add(&state->items, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0][0],
+				 mac[0][1], mac[0][2], mac[0][3], mac[0][4], mac[0][5]);
 }
 
 /* key->arg is the enum mac_field. */
@@ -123,12 +159,13 @@ int parse_match_mac(struct loader *loader, const struct node *value, const struc
 	if (!r)
 		r = draft_add(draft, key, value, negated, &state.items);
 	if (!r) {
+		macs_sort(&state.macs);
 		match->present = true;
 		match->negated = negated;
-		match->n_macs = unique_macs(state.macs, state.n);
-		match->macs = TAKE_PTR(state.macs);
+		match->n_macs = state.macs.n;
+		match->macs = TAKE_PTR(state.macs.items);
 	}
 	text_list_done(&state.items);
-	free(state.macs);
+	free(state.macs.items);
 	return r;
 }

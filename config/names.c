@@ -55,6 +55,21 @@ const struct word tcp_flag_words[] = {
 	{ "urg", 0x20 }, { "ece", 0x40 }, { "cwr", 0x80 }, { NULL, 0 },
 };
 
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define PSH 0x08
+#define ACK 0x10
+#define URG 0x20
+
+const struct flag_group flag_groups[] = {
+	{ "syn", .set = SYN, .clear = ACK },
+	{ "established", .any = ACK | RST },
+	{ "null", .clear = FIN | SYN | RST | PSH | ACK | URG },
+	{ "xmas", .set = FIN | PSH | URG },
+	{ NULL },
+};
+
 const struct word fragment_words[] = {
 	{ "first", FRAGMENT_FIRST },
 	{ "later", FRAGMENT_LATER },
@@ -75,6 +90,7 @@ const struct icmp_word icmp_words[] = {
 	{ "port-unreachable", 3, 3, 1, 4 },
 	{ "fragmentation-needed", 3, 4, -1, -1 },
 	{ "packet-too-big", -1, -1, 2, -1 },
+	{ "path-mtu", 3, 4, 2, -1 },
 	{ "time-exceeded", 11, -1, 3, -1 },
 	{ "parameter-problem", 12, -1, 4, -1 },
 	{ "source-quench", 4, -1, -1, -1 },
@@ -93,6 +109,41 @@ const struct icmp_word icmp_words[] = {
 	{ "mld-report-v2", -1, -1, 143, -1 },
 	{ NULL, -1, -1, -1, -1 },
 };
+
+#define V4(first, last)                                                                            \
+	{                                                                                          \
+		0, first, last                                                                     \
+	}
+#define V6(first, last)                                                                            \
+	{                                                                                          \
+		1, first, last                                                                     \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		0, 1, 0                                                                            \
+	}
+
+const struct icmp_group icmp_groups[] = {
+	{ "echo", { V4(0, 0), V4(8, 8), V6(128, 129), END } },
+	/* RFC 792, RFC 4443: what a sender must hear. Source quench is deprecated (RFC 6633), redirects
+	 * are instructions, not errors. */
+	{ "errors", { V4(3, 3), V4(11, 12), V6(1, 4), END } },
+	/* RFC 4861, less the redirects */
+	{ "nd", { V6(133, 136), END } },
+	/* RFC 2710, RFC 3810 */
+	{ "mld", { V6(130, 132), V6(143, 143), END } },
+	/* RFC 4890 section 4.4: errors, echo, neighbour and router discovery, inverse neighbour
+	 * discovery, MLD, SEND, multicast router discovery; of IPv4 the errors of RFC 792, with which
+	 * path-MTU discovery (RFC 1191) works, and echo (RFC 1812 section 4.3.3.6). */
+	{ "essential",
+	  { V4(0, 0), V4(3, 3), V4(8, 8), V4(11, 12), V6(1, 4), V6(128, 136), V6(141, 143),
+	    V6(148, 149), V6(151, 153), END } },
+	{ NULL, { END } },
+};
+
+#undef V4
+#undef V6
+#undef END
 
 const struct word *word_find(const struct word *words, const char *name)
 {

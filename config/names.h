@@ -22,13 +22,29 @@ struct icmp_word {
 	int v4_type, v4_code, v6_type, v6_code;
 };
 
+/* Names of TCP flags that go together: all of set, none of clear, and one of any, if it has some. */
+struct flag_group {
+	const char *name;
+	uint8_t set, clear, any;
+};
+
+/* Types of ICMP and ICMPv6 that go together, each with all of its codes. Ends with first > last. */
+struct icmp_group {
+	const char *name;
+	struct icmp_types {
+		uint8_t family, first, last; /* family: 0 or 1, as in the field */
+	} types[16];
+};
+
 extern const struct word protocol_words[];
 extern const struct word dscp_words[];
 extern const struct word ethertype_words[];
 extern const struct word tcp_flag_words[];
 extern const struct word fragment_words[];
 extern const struct word ip_options_words[];
+extern const struct flag_group flag_groups[];
 extern const struct icmp_word icmp_words[];
+extern const struct icmp_group icmp_groups[];
 
 const struct word *word_find(const struct word *words, const char *name);
 const struct word *word_of(const struct word *words, uint32_t value);

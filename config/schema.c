@@ -24,7 +24,7 @@ static const struct key_schema policy_file_keys[] = {
 	{ "fate", parse_fate_mapping, false, "{}", "a mapping of fates",
 	  "what becomes of packets that are hard to parse", "fates", 0 },
 	{ "sets", parse_sets, false, NULL, "a mapping from names to sets",
-	  "named lists of prefixes or ports", "set lists ipsets", 0 },
+	  "named lists of prefixes, ports or MAC addresses", "set lists ipsets", 0 },
 	{ "interfaces", parse_interfaces, true, NULL, "a mapping from names to interfaces",
 	  "where packets are judged, and by which policy", "interface ports", 0 },
 	{ "policies", parse_rulesets, true, NULL, "a mapping from names to policies",
@@ -52,26 +52,43 @@ static const struct key_schema fate_keys[] = {
 };
 
 static const struct key_schema set_keys[] = {
-	{ "type", parse_set_type, false, "prefix", "prefix or port", "what the set holds", "kind",
-	  0 },
+	{ "type", parse_set_type, false, "prefix", "prefix, port or mac", "what the set holds",
+	  "kind", 0 },
+	{ "max-width", parse_set_max_width, false, NULL,
+	  "a prefix length such as 8, or {v4: 8, v6: 19}",
+	  "the shortest prefix length that the set may hold; a list file with a wider prefix is "
+	  "refused",
+	  "min-length width", 0 },
+	{ "keep", parse_set_keep, false, "false", "true or false",
+	  "keep a copy of each list file, to stand for one that is missing or refused",
+	  "cache last-good", 0 },
 	{ "file", parse_set_file, false, NULL, "the path of a list file",
 	  "a list file: one prefix a line", "path", 0 },
 	{ "files", parse_set_files, false, NULL, "a list of paths", "several list files", "paths",
 	  0 },
-	{ "elements", parse_set_elements, false, NULL, "a list of prefixes, or of ports",
-	  "what the set holds, beside what is in files", "prefixes ports entries", 0 },
+	{ "glob", parse_set_glob, false, NULL, "a pattern such as feeds/*.txt, or a list of them",
+	  "list files by pattern", "pattern globs", 0 },
+	{ "elements", parse_set_elements, false, NULL,
+	  "a list of prefixes, of ports or of MAC addresses, and of sets",
+	  "what the set holds, beside what is in files", "prefixes ports macs entries", 0 },
+	{ "except", parse_set_except, false, NULL, "a list of what the set never holds",
+	  "what the set never holds, whatever its elements and files say", "exclude without", 0 },
 	LATER("live", "entries come and go over the socket"),
 	LATER("timeout", "how long an entry of a live set holds"),
 	LATER("size", "how many entries a live set may have"),
 	LATER("writers", "who may change a live set"),
 	LATER("watch", "read the files again when they change"),
-	LATER("except", "addresses that the set never holds"),
-	LATER("max-width", "the widest prefix that the set may hold"),
-	LATER("glob", "list files by pattern"),
 	LATER("counters", "a counter for each element"),
 	LATER("comment", "for people"),
 	LATER("tags", "for people and programs"),
 	LATER("expires", "a date after which the set is empty"),
+	{ .name = NULL },
+};
+
+static const struct key_schema width_keys[] = {
+	{ "v4", parse_width_v4, false, NULL, "a prefix length from 0 to 32", "of IPv4", "ipv4", 0 },
+	{ "v6", parse_width_v6, false, NULL, "a prefix length from 0 to 128", "of IPv6", "ipv6",
+	  0 },
 	{ .name = NULL },
 };
 
@@ -131,11 +148,12 @@ static const struct key_schema match_keys[] = {
 	  "source port of TCP and UDP", "source-port src-port", FIELD_SPORT },
 	{ "dport", parse_match_scalar, false, NULL, "a port, a range such as 1024-65535, or a set",
 	  "destination port of TCP and UDP", "port destination-port dst-port", FIELD_DPORT },
-	{ "tcp-flags", parse_match_tcp_flags, false, NULL, "{set: [...], clear: [...]}",
+	{ "tcp-flags", parse_match_tcp_flags, false, NULL,
+	  "syn, established, null, xmas or {set: [...], clear: [...]}",
 	  "TCP flags that must be set or clear", "flags tcpflags", FIELD_TCP_FLAGS },
 	{ "icmp", parse_match_icmp, false, NULL,
-	  "a name such as echo-request, icmp:8 or icmpv6:128", "type and code of ICMP and ICMPv6",
-	  "icmp-type icmpv6 icmpv6-type", FIELD_ICMP },
+	  "a name such as echo-request or essential, icmp:8 or icmpv6:128",
+	  "type and code of ICMP and ICMPv6", "icmp-type icmpv6 icmpv6-type", FIELD_ICMP },
 	{ "length", parse_match_scalar, false, NULL,
 	  "a length in bytes or a range such as 468-65535", "of the whole IP packet", "len size",
 	  FIELD_LENGTH },
@@ -145,10 +163,12 @@ static const struct key_schema match_keys[] = {
 	  "differentiated services code point", "tos traffic-class", FIELD_DSCP },
 	{ "fragment", parse_match_fragment, false, NULL, "first, later or any",
 	  "which fragment of a packet", "frag fragments", FIELD_FRAGMENT },
-	{ "src-mac", parse_match_mac, false, NULL, "a MAC address such as 02:00:5e:10:00:01",
-	  "source MAC address", "smac mac-src ether-src", MAC_SRC },
-	{ "dst-mac", parse_match_mac, false, NULL, "a MAC address such as 02:00:5e:10:00:01",
-	  "destination MAC address", "dmac mac-dst ether-dst", MAC_DST },
+	{ "src-mac", parse_match_mac, false, NULL,
+	  "a MAC address such as 02:00:5e:10:00:01, or a set", "source MAC address",
+	  "smac mac-src ether-src", MAC_SRC },
+	{ "dst-mac", parse_match_mac, false, NULL,
+	  "a MAC address such as 02:00:5e:10:00:01, or a set", "destination MAC address",
+	  "dmac mac-dst ether-dst", MAC_DST },
 	{ "ip-options", parse_match_ip_options, false, NULL, "present or absent",
 	  "options in the IPv4 header, a hop-by-hop header in IPv6", "options ip-option hop-by-hop",
 	  FIELD_IP_OPTIONS },
@@ -184,6 +204,7 @@ static const struct key_schema action_keys[] = {
 const struct mapping_schema schema_policy_file = { "the policy file", "key", policy_file_keys };
 const struct mapping_schema schema_fate = { "'fate'", "key", fate_keys };
 const struct mapping_schema schema_set = { "a set", "key", set_keys };
+const struct mapping_schema schema_width = { "'max-width'", "key", width_keys };
 const struct mapping_schema schema_interface = { "an interface", "key", interface_keys };
 const struct mapping_schema schema_ruleset = { "a policy", "key", ruleset_keys };
 const struct mapping_schema schema_rule = { "a rule", "key", rule_keys };
@@ -192,8 +213,9 @@ const struct mapping_schema schema_tcp_flags = { "'tcp-flags'", "key", tcp_flags
 const struct mapping_schema schema_action = { "'do'", "action", action_keys };
 
 const struct mapping_schema *const schemas[] = {
-	&schema_policy_file, &schema_fate,  &schema_set,       &schema_interface, &schema_ruleset,
-	&schema_rule,        &schema_match, &schema_tcp_flags, &schema_action,    NULL,
+	&schema_policy_file, &schema_fate,    &schema_set,  &schema_width,
+	&schema_interface,   &schema_ruleset, &schema_rule, &schema_match,
+	&schema_tcp_flags,   &schema_action,  NULL,
 };
 
 #define FITS(keys) _Static_assert(ARRAY_SIZE(keys) <= MAX_SCHEMA_KEYS, "too many keys")

@@ -38,6 +38,7 @@ struct mapping_schema {
 extern const struct mapping_schema schema_policy_file;
 extern const struct mapping_schema schema_fate;
 extern const struct mapping_schema schema_set;
+extern const struct mapping_schema schema_width;
 extern const struct mapping_schema schema_interface;
 extern const struct mapping_schema schema_ruleset;
 extern const struct mapping_schema schema_rule;

@@ -159,7 +159,8 @@ static int refuse_word(struct loader *loader, const struct node *item,
 	char buffer[64];
 
 	if (item->text[0] == '$')
-		return node_error(loader, item, "sets hold prefixes or ports; write each %s here",
+		return node_error(loader, item,
+				  "sets hold prefixes, ports or MAC addresses; write each %s here",
 				  s->what);
 	if (s->words == protocol_words &&
 	    (!strcmp(item->text, "ip") || !strcmp(item->text, "ipv4") ||
@@ -218,10 +219,11 @@ static int parse_port_set(struct loader *loader, const struct node *item,
 	uint32_t index;
 	int r;
 
-	r = set_resolve(loader, item, state->key, SET_PORTS, &index);
+	r = set_resolve(loader, item, state->key->name, SET_PORTS, &index);
 	if (r < 0)
 		return r;
 	set = &loader->policy->port_sets[index];
+	r = set_count_copied(loader, item, set->n_ranges);
 	for (size_t i = 0; i < set->n_ranges && !r; i++)
 		r = ranges_add(&state->from_sets, set->ranges[i].first, set->ranges[i].last);
 	return r ? r : text_list_add(&state->items, "%s", item->text);

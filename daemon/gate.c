@@ -20,7 +20,9 @@
 struct gate {
 	char *config_path;
 	struct datapath *datapath;
-	struct list_cache *lists; /* of the last policy that was loaded */
+	struct list_cache *lists;           /* of the last policy that was loaded */
+	struct gate_list_copy *list_copies; /* of the policy in force */
+	size_t n_list_copies;
 	bool detached;
 	uint64_t started_usec;
 	uint64_t n_reloads, n_failed_reloads;
@@ -51,6 +53,45 @@ static void gate_freep(struct gate **gate)
 	gate_free(*gate);
 }
 
+/* --- copies of list files ---------------------------------------------------------------- */
+
+static void free_list_copies(struct gate_list_copy *copies, size_t n)
+{
+	for (size_t i = 0; copies && i < n; i++)
+		free(copies[i].path);
+	free(copies);
+}
+
+static int set_state_dir(struct gate *gate, const char *state_dir)
+{
+	_cleanup_free_ char *folder = NULL;
+
+	if (!state_dir)
+		return 0;
+	if (asprintf(&folder, "%s/lists", state_dir) < 0)
+		return -ENOMEM;
+	return list_cache_set_copies(gate->lists, folder);
+}
+
+/* The policy is in force: keep copies of the lists that it asks for, and remember those that it was
+ * made from. Out of memory, the status tells of fewer. */
+static void keep_lists(struct gate *gate, const struct policy *policy, struct diags *diags)
+{
+	list_cache_keep(gate->lists, policy, diags);
+	free_list_copies(TAKE_PTR(gate->list_copies), gate->n_list_copies);
+	gate->n_list_copies = 0;
+	gate->list_copies = calloc(policy->n_files + 1, sizeof(*gate->list_copies));
+	for (size_t i = 0; gate->list_copies && i < policy->n_files; i++) {
+		struct gate_list_copy *copy = &gate->list_copies[gate->n_list_copies];
+
+		if (!policy->files[i].copy_usec)
+			continue;
+		copy->kept_usec = policy->files[i].copy_usec;
+		copy->path = strdup(policy->files[i].path);
+		gate->n_list_copies += copy->path != NULL;
+	}
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static void log_library(const char *line)
@@ -70,7 +111,7 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 	gate->started_usec = realtime_usec();
 	gate->config_path = strdup(options->config_path);
 	gate->lists = list_cache_new();
-	if (!gate->config_path || !gate->lists)
+	if (!gate->config_path || !gate->lists || set_state_dir(gate, options->state_dir) < 0)
 		return -ENOMEM;
 	r = datapath_open(options->pin_dir, true, &gate->datapath, diags);
 	if (r < 0)
@@ -92,6 +133,7 @@ struct gate *gate_free(struct gate *gate)
 		return NULL;
 	datapath_close(gate->datapath);
 	list_cache_free(gate->lists);
+	free_list_copies(gate->list_copies, gate->n_list_copies);
 	free(gate->config_path);
 	free(gate->last_reload_error);
 	free(gate);
@@ -147,6 +189,8 @@ static int load_and_install(struct gate *gate, bool strict, struct diags *diags)
 	r = load(gate->config_path, gate->lists, &policy, &tables, diags);
 	if (r >= 0)
 		r = datapath_install(gate->datapath, policy, tables, strict, diags);
+	if (r >= 0)
+		keep_lists(gate, policy, diags);
 	return explain(r, diags);
 }
 
@@ -350,6 +394,21 @@ static int fill_status(const struct gate *gate, const struct manifest *manifest,
 	return r;
 }
 
+static int fill_list_copies(const struct gate *gate, struct gate_status *ret)
+{
+	ret->list_copies = calloc(gate->n_list_copies + 1, sizeof(*ret->list_copies));
+	if (!ret->list_copies)
+		return -ENOMEM;
+	for (size_t i = 0; i < gate->n_list_copies; i++) {
+		ret->list_copies[i].kept_usec = gate->list_copies[i].kept_usec;
+		ret->list_copies[i].path = strdup(gate->list_copies[i].path);
+		if (!ret->list_copies[i].path)
+			return -ENOMEM;
+		ret->n_list_copies++;
+	}
+	return 0;
+}
+
 static const struct manifest *in_force(const struct gate *gate)
 {
 	return gate->detached ? NULL : datapath_manifest(gate->datapath);
@@ -377,6 +436,8 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 	}
 	if (manifest)
 		r = fill_status(gate, manifest, &status);
+	if (manifest && r >= 0)
+		r = fill_list_copies(gate, &status);
 	if (r < 0)
 		return r;
 	*ret = status;
@@ -391,6 +452,7 @@ void gate_status_free(struct gate_status *status)
 	for (size_t i = 0; i < status->n_interfaces; i++)
 		free(status->interfaces[i].error);
 	free(status->interfaces);
+	free_list_copies(status->list_copies, status->n_list_copies);
 	free(status->config_path);
 	free(status->last_reload_error);
 	*status = (struct gate_status){};

@@ -18,6 +18,7 @@ struct gate;
 struct gate_options {
 	const char *config_path;
 	const char *pin_dir;
+	const char *state_dir; /* for copies of list files; NULL: none are kept */
 };
 
 enum interface_state {
@@ -44,6 +45,12 @@ struct gate_interface_status {
 	char *error;          /* INTERFACE_FAILED: why; else NULL */
 };
 
+/* A list file of the policy in force that could not be read: its copy stands for it. */
+struct gate_list_copy {
+	char *path;
+	uint64_t kept_usec; /* CLOCK_REALTIME when the copy was made */
+};
+
 struct gate_status {
 	char *config_path;
 	uint64_t generation;   /* 0: none yet */
@@ -57,6 +64,8 @@ struct gate_status {
 	size_t n_rules, n_sets, n_prefixes;
 	struct gate_interface_status *interfaces;
 	size_t n_interfaces;
+	struct gate_list_copy *list_copies;
+	size_t n_list_copies;
 };
 
 /* One row for each rule of the generation in force, in the order of judging. */

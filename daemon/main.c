@@ -131,6 +131,7 @@ static enum exit_status run(const struct options *options)
 	const struct gate_options gate_options = {
 		.config_path = options->config,
 		.pin_dir = options->pin_dir,
+		.state_dir = options->state_dir,
 	};
 	_cleanup_(diags_free) struct diags diags = { 0 };
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;

@@ -15,6 +15,7 @@
 static int set_config(struct options *options, const char *value);
 static int set_socket(struct options *options, const char *value);
 static int set_pin_dir(struct options *options, const char *value);
+static int set_state_dir(struct options *options, const char *value);
 static int set_log_level(struct options *options, const char *value);
 static int print_help(struct options *options, const char *value);
 static int print_version(struct options *options, const char *value);
@@ -30,6 +31,8 @@ static const struct option_spec {
 	{ "socket", "PATH", "/run/xdpgate/xdpgate.sock", set_socket, "the control socket" },
 	{ "pin-dir", "DIR", "/sys/fs/bpf/xdpgate", set_pin_dir,
 	  "where state lives, in a BPF file system" },
+	{ "state-dir", "DIR", "/var/lib/xdpgate", set_state_dir,
+	  "where copies of list files are kept" },
 	{ "log-level", "LEVEL", "info", set_log_level,
 	  "what to log: error, warning, notice, info or debug" },
 	{ "help", NULL, NULL, print_help, "show this help" },
@@ -93,6 +96,11 @@ static int set_socket(struct options *options, const char *value)
 static int set_pin_dir(struct options *options, const char *value)
 {
 	return set_path(&options->pin_dir, value);
+}
+
+static int set_state_dir(struct options *options, const char *value)
+{
+	return set_path(&options->state_dir, value);
 }
 
 static int set_log_level(struct options *options, const char *value)
@@ -222,5 +230,6 @@ void options_free(struct options *options)
 	free(options->config);
 	free(options->socket);
 	free(options->pin_dir);
+	free(options->state_dir);
 	*options = (struct options){ 0 };
 }

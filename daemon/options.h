@@ -18,6 +18,7 @@ struct options {
 	char *config;
 	char *socket;
 	char *pin_dir;
+	char *state_dir;
 	int log_level; /* LOG_ERR .. LOG_DEBUG */
 };
 

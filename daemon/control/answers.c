@@ -32,10 +32,17 @@ static json_t *interface_status(const struct gate_interface_status *interface)
 			 wire_string(interface->error));
 }
 
+static json_t *list_copy(const struct gate_list_copy *copy)
+{
+	return json_pack("{s:o, s:o}", "path", wire_bounded(copy->path, MESSAGE_TEXT_MAX_BYTES),
+			 "kept_usec", wire_uint(copy->kept_usec));
+}
+
 json_t *answer_status(const struct gate_status *status)
 {
 	return json_pack(
-		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"version", XDPGATE_VERSION, "pid", (int)getpid(), "config",
 		wire_bounded(status->config_path, MESSAGE_TEXT_MAX_BYTES), "generation",
 		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
@@ -45,7 +52,8 @@ json_t *answer_status(const struct gate_status *status)
 		"last_reload_failed", status->last_reload_failed, "last_reload_error",
 		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules), "sets",
 		wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes), "interfaces",
-		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status));
+		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status), "list_copies",
+		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy));
 }
 
 static json_t *counter(const struct counter *value)

@@ -104,6 +104,20 @@ static void print_count(long long n, const char *one, const char *many, const ch
 	printf("%lld %s%s", n, n == 1 ? one : many, end);
 }
 
+static void print_list_copies(const json_t *copies, bool color)
+{
+	const json_t *item;
+	char kept[64];
+	size_t i;
+
+	json_array_foreach (copies, i, item) {
+		format_time(number_of(item, "kept_usec"), kept, sizeof(kept));
+		text_printf(stdout, "List        %s", string_of(item, "path"));
+		printf(" %scannot be used; a copy kept %s stands for it%s\n",
+		       paint_start(PAINT_WARN, color), kept, paint_end(PAINT_WARN, color));
+	}
+}
+
 static void print_status(const json_t *status, bool color)
 {
 	bool ready = bool_of(status, "ready"), failed = bool_of(status, "last_reload_failed");
@@ -120,6 +134,7 @@ static void print_status(const json_t *status, bool color)
 	print_count(number_of(status, "rules"), "rule", "rules", ", ");
 	print_count(number_of(status, "sets"), "set", "sets", ", ");
 	print_count(number_of(status, "prefixes"), "prefix", "prefixes", "\n");
+	print_list_copies(json_object_get(status, "list_copies"), color);
 	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),
 	       ready ? "yes" : "no: a required interface does not filter",
 	       paint_end(PAINT_BAD, color));

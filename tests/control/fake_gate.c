@@ -188,6 +188,12 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.n_prefixes = 243000,
 		.interfaces = interfaces,
 		.n_interfaces = 2,
+		.list_copies = calloc(1, sizeof(*ret->list_copies)),
+		.n_list_copies = 1,
+	};
+	ret->list_copies[0] = (struct gate_list_copy){
+		.path = strdup("/etc/xdpgate/feeds/\033[31mred\xff.txt"),
+		.kept_usec = 1650000000000000,
 	};
 	memset(ret->policy_hash, 'a', 64);
 	return 0;
@@ -198,6 +204,9 @@ void gate_status_free(struct gate_status *status)
 	for (size_t i = 0; i < status->n_interfaces; i++)
 		free(status->interfaces[i].error);
 	free(status->interfaces);
+	for (size_t i = 0; i < status->n_list_copies; i++)
+		free(status->list_copies[i].path);
+	free(status->list_copies);
 	free(status->config_path);
 	free(status->last_reload_error);
 	*status = (struct gate_status){};

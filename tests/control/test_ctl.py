@@ -126,6 +126,8 @@ class Output(Ctl):
         text = self.good("status")
         self.assertIn("/etc/\\x1b]0;title\\x07x.yaml", text)
         self.assertIn("lan: cannot attach to enp2s0: \\x1b[31mNot red\\x1b[0m", text)
+        self.assertRegex(text, r"\nList +/etc/xdpgate/feeds/\\x1b\[31mred.*\.txt cannot be used; "
+                         r"a copy kept 2022-04-1\d .* stands for it\n")
         self.assertRegex(text, "transit-a  bond0   internet  (filtering|off      )  native ")
         self.assertIn("required frags dispatcher", text)
         self.assertNotIn("\x1b", text)

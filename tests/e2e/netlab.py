@@ -374,6 +374,7 @@ class Daemon:
         self.process = None
         self.notified = []  # messages of sd_notify, each a dict
         self.notify_path = lab.folder / f"{name}.notify"
+        self.state_dir = lab.folder / f"{name}.state"
         self.notify = None
 
     def start(self, wait=True, timeout=30):
@@ -389,7 +390,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = self.namespace.popen(
                 [XDPGATED, "--config", self.config, "--socket", self.socket,
-                 "--pin-dir", self.pins], stdout=log, stderr=log, env=environment)
+                 "--pin-dir", self.pins, "--state-dir", self.state_dir], stdout=log, stderr=log, env=environment)
         if wait:
             self.wait_notified(lambda m: m.get("READY") == "1", "READY=1", timeout)
         return self

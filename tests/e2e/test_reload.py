@@ -164,5 +164,69 @@ class Bad(unittest.TestCase):
             self.assert_filters(lab, gate)
 
 
+class Copies(unittest.TestCase):
+    """Copies of list files, for the day on which a file is gone."""
+
+    POLICY = HEAD.replace("policies:", "sets:\n  feed: {glob: feeds/*.txt, keep: true}\n"
+                          "policies:") + \
+        "      - {name: feed, match: {src: $feed}, do: drop}\n"
+    GOOD = "198.18.0.0/16\n2001:db8:a::/48\n"
+
+    def assert_filters(self, lab, gate, prefix="198.18.0.0/16"):
+        before = gate.stats().rule("feed")[0]
+        sent = lab.shoot(f"count=100,src={prefix}")
+        self.assertEqual(gate.stats().rule("feed")[0] - before, sent.packets)
+
+    def test_start_and_reload(self):
+        """the copy stands for a list that is missing at the start, and for one that is poisoned"""
+        with Edge() as lab:
+            feed = lab.write("feeds/a.txt", self.GOOD)
+            gate = lab.gate(self.POLICY).start()
+            self.assert_filters(lab, gate)
+            self.assertEqual(gate.status()["list_copies"], [])
+            copies = list((gate.state_dir / "lists").iterdir())
+            self.assertEqual([(c.stat().st_mode & 0o777, c.suffix) for c in copies],
+                             [(0o600, ".list")])
+            self.assertIn(f"# path: {feed}\n", copies[0].read_text())
+            policy_hash = gate.status()["policy_hash"]
+
+            feed.unlink()
+            gate.kill()
+            gate.start()
+            self.assert_filters(lab, gate)
+            status = gate.status()
+            self.assertEqual([c["path"] for c in status["list_copies"]], [str(feed)])
+            self.assertEqual(status["policy_hash"], policy_hash)
+            self.assertFalse(status["last_reload_failed"])
+            self.assertIn("stands for it", gate.log())
+            self.assertRegex(gate.ctl("status").stdout, rf"List +{feed} .*stands for it")
+
+            lab.write("feeds/a.txt", "<html>502 Bad Gateway</html>\n")
+            done = gate.ctl("reload")
+            self.assertIn("a.txt:1:1: warning: this is a web page", done.stdout + done.stderr)
+            self.assert_filters(lab, gate)
+            self.assertEqual(len(gate.status()["list_copies"]), 1)
+
+            lab.write("feeds/a.txt", "198.19.0.0/16\n")
+            gate.ctl("reload")
+            self.assert_filters(lab, gate, "198.19.0.0/16")
+            self.assertEqual(gate.status()["list_copies"], [])
+            self.assertIn("\n198.19.0.0/16\n", copies[0].read_text())
+
+            gate.set_policy(POLICY_A)  # what no policy names is not kept
+            gate.ctl("reload")
+            self.assertEqual(list((gate.state_dir / "lists").iterdir()), [])
+
+    def test_check(self):
+        """`xdpgate check` is about the files, not about copies"""
+        with Edge() as lab:
+            feed = lab.write("feeds/a.txt", self.GOOD)
+            gate = lab.gate(self.POLICY).start()
+            feed.unlink()
+            done = gate.ctl("check", gate.config, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("no file matches", done.stdout + done.stderr)
+
+
 if __name__ == "__main__":
     tap.main()

@@ -71,6 +71,10 @@ int main(int argc, char **argv)
 	check_words(ip_options_words, "IP options");
 	for (const struct icmp_word *word = icmp_words; word->name; word++)
 		check(has(".Cm", word->name) || has(".It Cm", word->name), "ICMP type", word->name);
+	for (const struct icmp_group *group = icmp_groups; group->name; group++)
+		check(has(".It Cm", group->name), "ICMP group", group->name);
+	for (const struct flag_group *group = flag_groups; group->name; group++)
+		check(has(".It Cm", group->name), "TCP flags", group->name);
 	printf("1..%d\n", n_tests);
 	free(page);
 	return n_failed ? 1 : 0;

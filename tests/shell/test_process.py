@@ -18,7 +18,7 @@ def run(*arguments, **options):
 
 
 class CommandLine(shell.Case):
-    OPTIONS = ("--config", "--socket", "--pin-dir", "--log-level", "--help", "--version")
+    OPTIONS = ("--config", "--socket", "--pin-dir", "--state-dir", "--log-level", "--help", "--version")
 
     def test_help(self):
         """--help names every option and ends with 0"""

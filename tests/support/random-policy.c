@@ -121,12 +121,51 @@ static uint32_t random_value(struct rng *rng, unsigned int field)
 	}
 }
 
+/* All values of the flags' byte with these set and those clear, as the names of the language are
+ * made: many ranges that lie scattered. */
+static void random_flags(struct rng *rng, struct rule *rule)
+{
+	static const uint8_t set[] = { 0x02, 0x00, 0x00, 0x29, 0x10, 0x04 };
+	static const uint8_t clear[] = { 0x10, 0x3f, 0x16, 0x00, 0x02, 0x00 };
+	uint32_t named = rng_below(rng, ARRAY_SIZE(set));
+	bool random = rng_percent(rng, 40);
+	uint8_t is_set = random ? (uint8_t)(rng_u64(rng) & rng_u64(rng)) : set[named];
+	uint8_t is_clear = random ? (uint8_t)(rng_u64(rng) & rng_u64(rng)) : clear[named];
+
+	for (uint32_t byte = 0; byte < 256; byte++)
+		if ((byte & is_set) == is_set && !(byte & is_clear & ~is_set))
+			build_scalar(rule, FIELD_TCP_FLAGS, byte, byte);
+}
+
+/* A group of types of both families, each with all codes. */
+static void random_icmp_group(struct rng *rng, struct rule *rule)
+{
+	static const struct range groups[] = {
+		{ 0x000000, 0x0000ff }, { 0x000300, 0x0003ff }, { 0x000800, 0x0008ff },
+		{ 0x000b00, 0x000cff }, { 0x010100, 0x0104ff }, { 0x018000, 0x0188ff },
+		{ 0x018d00, 0x018fff },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (rng_percent(rng, 60))
+			build_scalar(rule, FIELD_ICMP, groups[i].first, groups[i].last);
+}
+
 static void random_scalar(struct rng *rng, struct rule *rule, unsigned int field)
 {
 	uint32_t n = rng_percent(rng, 10) ? rng_below(rng, 40) : 1 + rng_below(rng, 3);
 	uint32_t last_value = scalar_field_domain(field) - 1;
 
 	rule->scalar[field].present = true; /* of no value, if it names an empty set of ports */
+	rule->scalar[field].negated = rng_percent(rng, 25);
+	if (field == FIELD_TCP_FLAGS && rng_percent(rng, 50)) {
+		random_flags(rng, rule);
+		return;
+	}
+	if (field == FIELD_ICMP && rng_percent(rng, 40)) {
+		random_icmp_group(rng, rule);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t first = random_value(rng, field);
 		uint32_t last = first;
@@ -143,7 +182,6 @@ static void random_scalar(struct rng *rng, struct rule *rule, unsigned int field
 			last = last_value;
 		build_scalar(rule, field, first < last ? first : last, first < last ? last : first);
 	}
-	rule->scalar[field].negated = rng_percent(rng, 25);
 }
 
 void random_mac(struct rng *rng, uint8_t mac[MAC_BYTES])

@@ -120,6 +120,21 @@ class Unit(unittest.TestCase):
         self.box.write("/etc/xdpgate/xdpgate.yaml", POLICY)
         self.systemctl("reload", "xdpgated")
 
+    def test_03_copies(self):
+        """the unit may write its state folder: a list that is gone after a restart is not missed"""
+        self.start()
+        self.box.write("/etc/xdpgate/bad.txt", "198.18.0.0/15\n2001:db8:a::/48\n")
+        kept = HEAD + "      - {name: bad, match: {src: $bad}, do: drop}\n"
+        kept += "sets:\n  bad: {file: bad.txt, keep: true}\n"
+        self.box.write("/etc/xdpgate/xdpgate.yaml", kept)
+        self.systemctl("reload", "xdpgated")
+        self.box.shell("rm", "/etc/xdpgate/bad.txt")
+        self.systemctl("restart", "xdpgated")
+        self.assertIn("stands for it", self.box.shell("xdpgate", "status").stdout)
+        self.assertIn("stands for it", self.journal())
+        self.box.write("/etc/xdpgate/xdpgate.yaml", POLICY)
+        self.systemctl("reload", "xdpgated")
+
     def under_traffic(self, action):
         """Nothing that is to be dropped passes while action() runs; nothing goes uncounted."""
         self.start()

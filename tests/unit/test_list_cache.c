@@ -263,11 +263,11 @@ static void touched_and_replaced(void **state)
 	loads(cache, 1, 0, 1);
 	write_file("a.txt", "192.0.2.0/24\n");
 	loads(cache, 1, 0, 1);
-	write_file("a.txt", "");
+	write_file("a.txt", "# none\n");
 	loads(cache, 1, 0, 1);
 	write_file("a.txt", "192.0.2.1/24\n");
 	refuses(cache, "bits set behind");
-	write_file("a.txt", "");
+	write_file("a.txt", "# none\n");
 	loads(cache, 1, 1, 0);
 	unlink(a);
 	refuses(cache, "No such file");

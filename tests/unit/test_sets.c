@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -205,12 +206,74 @@ static void most_rules_and_sets(void **state)
 	refuses(text, "test.yaml:4098:3: error: more than 4096 sets");
 }
 
+/* A set of n single addresses or ports, and n_sets that name it. */
+static char *many_copies(bool ports, int n, int n_sets, const char *way)
+{
+	char *text = malloc(4 << 20);
+	size_t len = (size_t)sprintf(text, "sets:\n  s:\n    type: %s\n    elements:\n",
+				     ports ? "port" : "prefix");
+
+	for (int i = 0; i < n; i++)
+		len += (size_t)(ports ? sprintf(text + len, "      - %d\n", 2 * i)
+				      : sprintf(text + len, "      - 10.%d.%d.%d\n", i >> 15,
+						i >> 7 & 255, 2 * i & 255));
+	for (int i = 0; i < n_sets; i++)
+		len += (size_t)sprintf(text + len, "  t%d: %s\n", i, way);
+	sprintf(text + len, HEAD "      - {name: r, do: count}\n");
+	return text;
+}
+
+/* Sets that name a large one again and again are refused before that takes long. */
+static void most_copies(void **state)
+{
+	static const struct {
+		bool ports;
+		int n_sets;
+		const char *way, *error;
+	} cases[] = {
+		{ false, 600, "{elements: [10.0.0.0/8], except: $s}",
+		  "test.yaml:60070:33: error: cut around its exceptions, the set is of so many "
+		  "prefixes that there are more than 4000000 in all sets" },
+		{ false, 4000, "{elements: [192.0.2.0/24], except: $s}",
+		  "test.yaml:60671:44: error: the sets that others name have more than 40000000 "
+		  "elements in all, each counted as often as its set is named; name large sets less "
+		  "often" },
+		{ false, 600, "[$s]",
+		  "test.yaml:60070:9: error: more than 4000000 prefixes in all sets; those of a set "
+		  "in a set count again" },
+		{ true, 4000, "{type: port, elements: [$s]}" },
+		{ true, 4000, "{type: port, elements: [1], except: $s}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text =
+			many_copies(cases[i].ports, cases[i].ports ? 4095 : 60000, cases[i].n_sets,
+				    cases[i].way);
+		_cleanup_(diags_free) struct diags diags = { 0 }; /* of sets that nobody uses */
+		struct policy *policy = NULL;
+		clock_t start = clock();
+
+		if (cases[i].error) {
+			refuses(text, cases[i].error);
+		} else {
+			assert_int_equal(
+				policy_load_text("test.yaml", text, strlen(text), &policy, &diags),
+				0);
+			policy_free(policy);
+		}
+		print_message("%s: %.1f s\n", cases[i].way,
+			      (double)(clock() - start) / CLOCKS_PER_SEC);
+		assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(elements_of_prefixes), cmocka_unit_test(sets_of_ports),
 		cmocka_unit_test(mac_addresses),        cmocka_unit_test(most_macs),
 		cmocka_unit_test(most_ports),           cmocka_unit_test(most_rules_and_sets),
+		cmocka_unit_test(most_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

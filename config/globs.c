@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * globs.c: list files by pattern: '*' and '?' in the last part of a path. Not glob(3), whose
+ * patterns may make it search the whole file system, or one name for ever.
+ */
+#include "loader.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "copies.h"
+#include "list_cache.h"
+#include "util.h"
+
+void paths_done(struct paths *paths)
+{
+	for (size_t i = 0; i < paths->n; i++)
+		free(paths->items[i]);
+	free(paths->items);
+	*paths = (struct paths){ 0 };
+}
+
+/* One look back to the last '*' is enough: what an earlier one took may stay with it. */
+static bool matches(const char *pattern, const char *name)
+{
+	const char *star = NULL, *retry = NULL;
+
+	if (*name == '.' && *pattern != '.')
+		return false; /* what is being written, most likely */
+	while (*name) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			retry = name;
+		} else if (*pattern == *name || *pattern == '?') {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+static int add_path(struct paths *paths, char *path)
+{
+	if (!path || array_reserve((void **)&paths->items, &paths->capacity, paths->n + 1,
+				   sizeof(*paths->items)) < 0) {
+		free(path);
+		return -ENOMEM;
+	}
+	paths->items[paths->n++] = path;
+	return 0;
+}
+
+static int too_many(struct loader *loader, const struct node *pattern)
+{
+	return node_error(loader, pattern, "more than %d files match '%.60s'", CONFIG_MAX_GLOB,
+			  pattern->text);
+}
+
+/* The names in the folder that match. */
+static int search_folder(struct loader *loader, const struct node *pattern, const char *folder,
+			 const char *last, struct paths *paths)
+{
+	DIR *dir = opendir(*folder ? folder : ".");
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (!r && (errno = 0, entry = readdir(dir))) {
+		char *path = NULL;
+
+		if (!matches(last, entry->d_name))
+			continue;
+		if (paths->n == CONFIG_MAX_GLOB)
+			r = too_many(loader, pattern);
+		else
+			r = asprintf(&path, "%s%s", folder, entry->d_name) < 0
+				    ? -ENOMEM
+				    : add_path(paths, path);
+	}
+	if (!r && errno)
+		r = node_error(loader, pattern, "cannot read the folder %s: %m", folder);
+	closedir(dir);
+	return r;
+}
+
+/* Of the copies that are kept, those of files that would match. */
+static int search_copies(struct loader *loader, const struct node *pattern, const char *folder,
+			 const char *last, struct paths *paths)
+{
+	const char *copies = loader->cache ? list_cache_copies(loader->cache) : NULL;
+	struct paths kept = { 0 };
+	int r = copies ? copies_list(copies, &kept) : 0;
+
+	for (size_t i = 0; i < kept.n && !r; i++) {
+		const char *slash = strrchr(kept.items[i], '/'), *path = kept.items[i];
+		const char *name = slash ? slash + 1 : path;
+
+		if ((size_t)(name - path) != strlen(folder) ||
+		    strncmp(path, folder, strlen(folder)) || !matches(last, name))
+			continue;
+		r = paths->n == CONFIG_MAX_GLOB ? too_many(loader, pattern)
+						: add_path(paths, TAKE_PTR(kept.items[i]));
+	}
+	paths_done(&kept);
+	return r;
+}
+
+static int compare_paths(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static int check_pattern(struct loader *loader, const struct node *pattern)
+{
+	const char *last = strrchr(pattern->text, '/');
+	size_t folder_len = last ? (size_t)(last - pattern->text) : 0;
+
+	if (!pattern->len || (last && !last[1]))
+		return node_error(loader, pattern,
+				  "expected a pattern such as feeds/*.txt, found "
+				  "'%.60s'",
+				  pattern->text);
+	if (strcspn(pattern->text, "*?") < folder_len)
+		return node_error(loader, pattern,
+				  "'*' and '?' may stand in the last part of a path only");
+	if (strpbrk(pattern->text, "[]{}"))
+		return node_error(loader, pattern,
+				  "'*' and '?' are all that a pattern may have; give several "
+				  "patterns as a list");
+	return 0;
+}
+
+int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret)
+{
+	_cleanup_free_ char *path = NULL, *folder = NULL;
+	const char *slash, *last;
+	int r = node_expect(loader, pattern, NODE_SCALAR, "a pattern such as feeds/*.txt"), why;
+
+	if (!r)
+		r = check_pattern(loader, pattern);
+	if (r < 0)
+		return r;
+	path = list_path(loader, pattern->text);
+	if (!path)
+		return -ENOMEM;
+	slash = strrchr(path, '/');
+	last = slash ? slash + 1 : path;
+	folder = strndup(path, (size_t)(last - path));
+	if (!folder)
+		return -ENOMEM;
+	r = why = search_folder(loader, pattern, folder, last, ret);
+	if (r == -EINVAL || r == -ENOMEM)
+		return r;
+	if (!ret->n && keep)
+		r = search_copies(loader, pattern, folder, last, ret);
+	if (r == -EINVAL || r == -ENOMEM)
+		return r;
+	if (!ret->n && why)
+		return node_error(loader, pattern, "cannot read the folder %s: %s", folder,
+				  strerrordesc_np(-why));
+	if (!ret->n)
+		return node_error(
+			loader, pattern,
+			"no file matches %s; a list that shall hold nothing may be a file "
+			"with just a comment",
+			path);
+	qsort(ret->items, ret->n, sizeof(*ret->items), compare_paths);
+	return 0;
+}

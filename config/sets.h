@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * sets.h: a set while it is read: sets.c begins and ends it, set_keys.c reads what the file says.
+ */
+#pragma once
+
+#include "loader.h"
+
+/* What a set holds, or what it must not hold; only the parts of its type are in use. */
+struct set_content {
+	struct prefix_set prefixes;
+	struct prefix_space space;
+	struct ranges ports;
+	struct macs macs;
+	struct name_index sets; /* those that are named in it, with their `$` */
+};
+
+/* target of the keys of a set's mapping */
+struct set_draft {
+	struct named_set *named;
+	const struct node *name;
+	struct set_content content, except;
+	struct width width;
+	bool keep;
+	struct name_index paths; /* of list files that were read */
+	const struct node *keep_value, *file, *files, *glob, *elements, *except_value;
+};
+
+/* The elements of a list, into the content. 0, -EINVAL, reported, -ENOMEM. */
+int set_parse_elements(struct loader *loader, const struct node *list, struct set_draft *draft);
+void set_content_done(struct set_content *content);
