@@ -133,6 +133,8 @@ static void add_holding(struct prefix_set *set, enum family family, const struct
 		struct element wanted = { address & mask, (uint8_t)len };
 		const struct element *found;
 
+		if (from == index->behind[len])
+			continue;
 		found = bsearch(&wanted, index->elements + from, index->behind[len] - from,
 				sizeof(wanted), element_compare);
 		if (found)

@@ -11,7 +11,7 @@
 #include "probe.h"
 #include "util.h"
 
-/* A policy of more rules or prefixes than that is not printed. */
+/* A policy of more rules, ranges or prefixes than that is not printed. */
 #define PRINTABLE 1000
 
 struct coverage coverage;
@@ -54,8 +54,15 @@ static size_t policy_size(const struct policy *policy)
 
 	for (size_t i = 0; i < policy->n_sets; i++)
 		size += policy->sets[i].n_v4 + policy->sets[i].n_v6;
-	for (size_t i = 0; i < policy->n_rulesets; i++)
-		size += policy->rulesets[i].n_rules;
+	for (size_t i = 0; i < policy->n_rulesets; i++) {
+		const struct ruleset *ruleset = &policy->rulesets[i];
+
+		size += ruleset->n_rules;
+		for (size_t j = 0; j < ruleset->n_rules; j++) {
+			for (unsigned int f = 0; f < N_SCALAR_FIELDS; f++)
+				size += ruleset->rules[j].scalar[f].n_ranges;
+		}
+	}
 	return size;
 }
 
@@ -64,7 +71,8 @@ static void print_small_policy(const struct policy *policy)
 	if (policy_size(policy) <= PRINTABLE)
 		print_policy(policy, stderr);
 	else
-		fprintf(stderr, "a policy of %zu rules and prefixes\n", policy_size(policy));
+		fprintf(stderr, "a policy of %zu rules, ranges and prefixes\n",
+			policy_size(policy));
 }
 
 static const char *reason_text_of(unsigned int reason)
