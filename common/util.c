@@ -1,6 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "util.h"
 
+#include <malloc.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_BYTES ((size_t)4 << 20)
+
+void *prefer_large_pages(void *memory, size_t bytes)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = ((uintptr_t)memory + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)memory + bytes) & ~(page - 1);
+	int saved = errno;
+
+	if (memory && bytes >= LARGE_BYTES) {
+		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+		errno = saved; /* advice: a system without large pages refuses it */
+	}
+	return memory;
+}
+
+/* Like reallocarray(), but what is large is in large pages before anything is copied there. */
+static void *grow(void *array, size_t n, size_t size)
+{
+	size_t old_bytes = malloc_usable_size(array), bytes;
+	void *grown;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	if (bytes < LARGE_BYTES)
+		return realloc(array, bytes);
+	grown = prefer_large_pages(malloc(bytes), bytes);
+	if (!grown)
+		return NULL;
+	if (array)
+		memcpy(grown, array, old_bytes < bytes ? old_bytes : bytes);
+	free(array);
+	return grown;
+}
+
 int array_reserve(void **array, size_t *capacity, size_t needed, size_t size)
 {
 	size_t target = *capacity ? *capacity : 8;
@@ -13,7 +52,7 @@ int array_reserve(void **array, size_t *capacity, size_t needed, size_t size)
 			return -ENOMEM;
 		target *= 2;
 	}
-	grown = reallocarray(*array, target, size);
+	grown = grow(*array, target, size);
 	if (!grown)
 		return -ENOMEM;
 	*array = grown;

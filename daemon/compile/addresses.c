@@ -130,7 +130,8 @@ static int collect_elements(struct builder *builder)
 		if (builder->local[i] != NO_SET)
 			total += builder->family == FAMILY_V4 ? policy->sets[i].n_v4
 							      : policy->sets[i].n_v6;
-	builder->elements = calloc(total + 1, sizeof(*builder->elements));
+	builder->elements = prefer_large_pages(calloc(total + 1, sizeof(*builder->elements)),
+					       total * sizeof(*builder->elements));
 	if (!builder->elements)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++)
@@ -239,7 +240,11 @@ static int build_intervals(struct builder *builder, uint32_t outside)
 	size_t depth = 0;
 	int r;
 
-	r = intervals_add(&builder->intervals, 0, 0, outside);
+	/* Each prefix begins an interval, and what is around it begins another behind it. */
+	r = array_reserve((void **)&builder->intervals.items, &builder->intervals.capacity,
+			  2 * builder->n + 1, sizeof(*builder->intervals.items));
+	if (r >= 0)
+		r = intervals_add(&builder->intervals, 0, 0, outside);
 	for (; r >= 0 && element < end; element = next) {
 		uint32_t row;
 

@@ -70,7 +70,7 @@ int elements_sort(struct element *elements, size_t n)
 
 	if (runs <= 1)
 		return runs < 0 ? runs : 0;
-	to = other = malloc(n * sizeof(*other));
+	to = other = prefer_large_pages(malloc(n * sizeof(*other)), n * sizeof(*other));
 	if (!other)
 		return -ENOMEM;
 	while (runs > 1) {
