@@ -24,6 +24,8 @@ BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build")).resolve()
 XDPGATED = BUILD / "daemon" / "xdpgated"
 XDPGATE = BUILD / "daemon" / "ctl" / "xdpgate"
 TRAFFIC = BUILD / "tests" / "traffic" / "xg-traffic"
+# All waiting is multiplied by it: a machine that is emulated, or busy, is slower, not wrong.
+PATIENCE = float(os.environ.get("XDPGATE_TEST_PATIENCE", "1"))
 DATA = pathlib.Path(os.environ.get("XDPGATE_DATA", ROOT.parent / "shared" / "data"))
 BPFFS = pathlib.Path("/sys/fs/bpf")
 
@@ -50,8 +52,8 @@ def run(argv, check=True, timeout=30, **options):
     """Run a command to its end; its output is in the result, and in the error if it fails."""
     argv = [str(a) for a in argv]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=timeout, check=False,
-                          **options)
+                          stderr=subprocess.PIPE, text=True, timeout=timeout * PATIENCE,
+                          check=False, **options)
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(argv)}: exit status {done.returncode}\n"
                        f"{done.stdout}{done.stderr}")
@@ -60,6 +62,7 @@ def run(argv, check=True, timeout=30, **options):
 
 def wait_for(condition, what, timeout=10, pause=0.02):
     """Wait until condition() is true, and return what it returned."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -247,7 +250,7 @@ class Traffic:
         return self.wait(timeout)
 
     def wait(self, timeout=60):
-        out, err = self.process.communicate(timeout=timeout)
+        out, err = self.process.communicate(timeout=timeout * PATIENCE)
         if self.process.returncode != 0:
             raise LabError(f"xg-traffic: {err}")
         return Sent(json.loads(out))
@@ -409,6 +412,7 @@ class Daemon:
     def wait_notified(self, condition, what, timeout=20, since=0):
         """Wait for a message that fulfils the condition, from the since-th on; returns the
         number of messages up to and with it."""
+        timeout *= PATIENCE
         end = time.monotonic() + timeout
         while True:
             for i in range(since, len(self.notified)):
@@ -458,7 +462,7 @@ class Daemon:
     def terminate(self, timeout=20):
         """A clean stop; returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout)
+        status = self.process.wait(timeout * PATIENCE)
         self.process = None
         return status
 

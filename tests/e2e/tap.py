@@ -38,7 +38,7 @@ class Result(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.errors_of_case = []
-        signal.alarm(getattr(test, "seconds", CASE_SECONDS))
+        signal.alarm(int(getattr(test, "seconds", CASE_SECONDS) * netlab.PATIENCE))
 
     def stopTest(self, test):
         signal.alarm(0)
