@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 
 #define LARGE_BYTES ((size_t)4 << 20)
+/* Beyond that malloc() always has memory of its own from the system, and realloc() moves its pages
+ * instead of copying them; what was advised stays so. */
+#define MOVED_BYTES ((size_t)32 << 20)
 
 void *prefer_large_pages(void *memory, size_t bytes)
 {
@@ -31,6 +34,8 @@ static void *grow(void *array, size_t n, size_t size)
 		return NULL;
 	if (bytes < LARGE_BYTES)
 		return realloc(array, bytes);
+	if (old_bytes > MOVED_BYTES)
+		return prefer_large_pages(realloc(array, bytes), bytes);
 	grown = prefer_large_pages(malloc(bytes), bytes);
 	if (!grown)
 		return NULL;

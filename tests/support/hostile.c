@@ -474,7 +474,7 @@ const struct hostile hostiles[] = {
 	{ "every pair of ports distinct", distinct_pairs, 200 },
 	{ "every value of every field distinct", distinct_everything, 200, .may_refuse = true },
 	{ "many ranges in a rule", many_ranges_in_a_rule, 200 },
-	{ "16,384 rules with MAC addresses", many_macs, 400, .may_refuse = true },
+	{ "16,384 rules with MAC addresses", many_macs, 800, .may_refuse = true },
 	{ "16,384 rules without conditions", wildcards, 50 },
 	{ "16,384 rules, each with addresses and ports", full_rules, 700 },
 	{ "16,384 rules of an address each", most_host_rules, 400 },
