@@ -168,21 +168,35 @@ enum lpm4_kind {
  * Tables are as wide as there are prefixes, so nearly all of the key is consumed in one or two
  * of them, and chunks are a line or two.
  */
-#define LPM6_KIND_SHIFT 62
-#define LPM6_ROW 0ULL
-#define LPM6_TABLE 1ULL
-#define LPM6_CHUNK 2ULL
-#define LPM6_LOWER 3ULL /* in an entry: go on with the lower half at the entry of index */
-#define LPM6_INDEX_MASK 0xffffffffULL
-#define LPM6_COUNT_SHIFT 32 /* chunk: n; table: bits */
-#define LPM6_COUNT_MASK 0xffffULL
-#define LPM6_SHIFT_SHIFT 48 /* table: what to shift the key right by */
-#define LPM6_SHIFT_MASK 0x3fULL
-#define LPM6_VALUE_LOWER 0x80000000U /* in a value: index of an entry, or, with the next, */
-#define LPM6_VALUE_RANGE 0x40000000U /* of a range */
-#define LPM6_VALUE_INDEX 0x3fffffffU /* the index, or, alone, a row */
-#define LPM6_MAX_CHUNK 128
-#define LPM6_MAX_DEPTH 34 /* tables on the way: each takes at least two bits of 64 */
+#define LPM6_DEPTH_SHIFT 32
+#define LPM6_GROUPS_SHIFT 40
+#define LPM6_VALUE_SHIFT 48
+#define LPM6_LEAF_SHIFT 56
+#define LPM6_WIDE_SHIFT 63
+#define LPM6_GROUP 4
+#define LPM6_MAX_GROUPS 6
+#define LPM6_MAX_DEPTH 8
+#define LPM6_NODE_WORDS 8
+#define LPM6_LEAF_WORDS 16
+#define LPM6_NO_CHILD (1ULL << 63)
+#define LPM6_ROW_BITS 28
+#define LPM6_ROW_MASK ((1ULL << LPM6_ROW_BITS) - 1)
+#define LPM6_KIND_SHIFT (2 * LPM6_ROW_BITS)
+/*
+ * Kinds of values. All but PLAIN: for keys behind the entry's, up to the next, the other row. 0
+ * to 63: the entry has a word; lower halves that equal it but for that many lowest bits have the
+ * row, others the other.
+ */
+#define LPM6_POINT 64ULL /* the row */
+#define LPM6_PLAIN 65ULL /* the row, for keys behind the entry's, too */
+#define LPM6_LOWER 66ULL /* the entry has a word, the tree of the lower halves */
+
+/* Bits of ruleset_config.lpm6_uses: some tree's keys are narrow, or wide; some value's kind is
+ * below 64; or is LPM6_LOWER. */
+#define LPM6_USES_NARROW 1U
+#define LPM6_USES_WIDE 2U
+#define LPM6_USES_PREFIX 4U
+#define LPM6_USES_LOWER 8U
 
 /*
  * Scalar fields: an array leads from a field's value to the number of its class (values that
@@ -250,7 +264,7 @@ struct rule_action {
  * so the verifier removes every branch that the policy does not use.
  */
 struct ruleset_config {
-	__u64 lpm6_entry[N_ADDRESS_FIELDS]; /* where the search for the upper half begins */
+	__u64 lpm6_tree[N_ADDRESS_FIELDS]; /* reference of the upper halves' tree */
 	__u64 group_mask[2]; /* the policy's words in its first and last group of 64 */
 	__u32 generation;
 	__u32 interface_block;   /* first counter slot of the interface's block */
@@ -271,6 +285,8 @@ struct ruleset_config {
 	__u32 lpm_absent_row[N_ADDRESS_FIELDS];           /* the frame has no address */
 	__u32 lpm4_root[N_ADDRESS_FIELDS];                /* index of the field's table */
 	__u32 lpm4_kinds;                      /* bit enum lpm4_kind: some entry is of it */
+	__u32 lpm6_values[N_ADDRESS_FIELDS];   /* index of the field's values */
+	__u32 lpm6_uses;                       /* LPM6_USES_.. */
 	__u32 n_lpm4;                          /* words of 64 bits */
 	__u32 n_lpm6;                          /* words of 64 bits */
 	__u32 uses_macs;                       /* bit enum mac_field: some rule looks at it */
@@ -290,13 +306,13 @@ struct ruleset_config {
 	__u8 uses_interface;  /* bool: the interface's row is needed, too */
 	__u8 lpm4_stride[N_ADDRESS_FIELDS]; /* of a tree; 0: it is none */
 	__u8 lpm4_steps[N_ADDRESS_FIELDS];  /* of a tree: tables behind the first */
-	__u8 pad;
+	__u8 pad[5];
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 32 + 34 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 32 + 37 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 16, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -284,7 +284,7 @@ __noinline __u32 lpm4_lookup(__u32 root, __u32 address)
 	return lpm4_word(words, root + LPM4_PAIRS + lpm4_id(entry)) >> upper * 32;
 }
 
-/* See lpm4_word(). */
+/* See lpm4_word() and lpm4_chunk(). */
 static __always_inline __u64 lpm6_word(const __u64 *words, __u64 index)
 {
 	asm volatile("" : "+r"(index));
@@ -293,70 +293,203 @@ static __always_inline __u64 lpm6_word(const __u64 *words, __u64 index)
 	return words[index];
 }
 
-static __always_inline __u64 lpm6_count(__u64 entry)
+static __always_inline const __u64 *lpm6_block(const __u64 *words, __u64 index)
 {
-	return entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK;
+	asm volatile("" : "+r"(index));
+	if (config.n_lpm6 < LPM6_LEAF_WORDS || index > config.n_lpm6 - LPM6_LEAF_WORDS)
+		return NULL;
+	return words + index;
 }
 
-/* The value of the last start at or below the key, in a chunk. Past its upper half, a range is
- * the row outside it. */
-static __always_inline __u32 lpm6_chunk(const __u64 *words, __u64 entry, __u64 key)
+/* Fields of a tree's reference, see abi.h. */
+static __always_inline __u64 lpm6_index(__u64 tree)
 {
-	__u64 base = entry & LPM6_INDEX_MASK, n = lpm6_count(entry), left = n, at = 0;
-	__u32 value;
+	return tree & 0xffffffff;
+}
 
-	for (int i = 0; i < 8 && left > 1; i++) {
-		__u64 half = left / 2;
+static __always_inline __u64 lpm6_depth(__u64 tree)
+{
+	return tree >> LPM6_DEPTH_SHIFT & 0xff;
+}
 
-		if (lpm6_word(words, base + at + half) <= key)
-			at += half;
-		left -= half;
+static __always_inline __u64 lpm6_groups(__u64 tree)
+{
+	return tree >> LPM6_GROUPS_SHIFT & 0xff;
+}
+
+static __always_inline __u64 lpm6_value_size(__u64 tree)
+{
+	return tree >> LPM6_VALUE_SHIFT & 0x3;
+}
+
+static __always_inline __u64 lpm6_leaf_words(__u64 tree)
+{
+	return tree >> LPM6_LEAF_SHIFT & 0x7f;
+}
+
+static __always_inline bool lpm6_wide(__u64 tree)
+{
+	if (!(config.lpm6_uses & LPM6_USES_NARROW))
+		return true;
+	return config.lpm6_uses & LPM6_USES_WIDE && tree >> LPM6_WIDE_SHIFT;
+}
+
+/* Where a search ended. */
+struct lpm6_found {
+	const __u64 *leaf;
+	__u64 base; /* the leaf's first key */
+	__u64 at;   /* the entry's place in the leaf */
+	__u64 key;  /* the entry's */
+	__u64 value;
+};
+
+/* The leaf that has the key. All keys of a node are compared, at no branch's price: 1 for each
+ * child that begins behind the key. */
+static __always_inline bool lpm6_descend(const __u64 *words, __u64 tree, __u64 key,
+					 struct lpm6_found *found)
+{
+	__u64 index = lpm6_index(tree), child = 0, half = key >> 1;
+
+	found->base = 0;
+	for (__u64 level = 0; level < LPM6_MAX_DEPTH && level < lpm6_depth(tree); level++) {
+		const __u64 *node;
+		__u64 k = LPM6_NODE_WORDS - 1;
+
+		node = lpm6_block(words,
+				  lpm6_word(words, index + 1 + level) + child * LPM6_NODE_WORDS);
+		if (!node)
+			return false;
+#pragma unroll
+		for (int i = 1; i < LPM6_NODE_WORDS; i++)
+			k -= (half - node[i]) >> 63;
+		k &= LPM6_NODE_WORDS - 1;
+		found->base = node[k] << 1;
+		child = child * LPM6_NODE_WORDS + k;
 	}
-	value = lpm6_word(words, base + n + at / 2) >> (at % 2 * 32);
-	if (!(value & LPM6_VALUE_RANGE) || lpm6_word(words, base + at) == key)
-		return value;
-	return lpm6_word(words, (value & LPM6_VALUE_INDEX) + 2) >> 32;
+	if (lpm6_depth(tree))
+		index = lpm6_word(words, index) + child * LPM6_LEAF_WORDS;
+	found->leaf = lpm6_block(words, index);
+	return found->leaf;
 }
 
-/* From an entry to a value as in a chunk. Judged once by the verifier, like
- * parse_ipv6_chain(). */
-__noinline __u32 lpm6_walk(__u64 entry, __u64 key)
+/* 1 if a < b. */
+static __always_inline __u64 lpm6_less(__u64 a, __u64 b)
+{
+	return ((~a & b) | ((~a | b) & (a - b))) >> 63;
+}
+
+/* Keys are compared first at the beginning of each group, then within one. */
+static __always_inline void lpm6_search_wide(__u64 tree, __u64 key, struct lpm6_found *found)
+{
+	const __u64 *keys = found->leaf + 1;
+	__u64 at = 0;
+
+#pragma unroll
+	for (int i = LPM6_GROUP; i < 3 * LPM6_GROUP; i += LPM6_GROUP)
+		if ((__u64)i < lpm6_groups(tree) * LPM6_GROUP)
+			at += LPM6_GROUP * (1 - lpm6_less(key, keys[i]));
+	at &= 0xc;
+	if (at > 2 * LPM6_GROUP)
+		at = 0; /* no key gets here */
+	found->at = at;
+	keys += at;
+	at = LPM6_GROUP - 1;
+#pragma unroll
+	for (int i = 1; i < LPM6_GROUP; i++)
+		at -= lpm6_less(key, keys[i]);
+	at &= LPM6_GROUP - 1;
+	found->at += at;
+	found->key = keys[at];
+}
+
+static __always_inline void lpm6_search_narrow(__u64 tree, __u64 key, struct lpm6_found *found)
+{
+	const __u32 *keys = (const __u32 *)(found->leaf + 1);
+	__u64 shift = found->leaf[0] >> 32, near = (key - found->base) >> (shift & 0x3f), at = 0;
+
+	if (near > 0xffffffff)
+		near = 0xffffffff;
+#pragma unroll
+	for (int i = LPM6_GROUP; i < LPM6_MAX_GROUPS * LPM6_GROUP; i += LPM6_GROUP)
+		if ((__u64)i < lpm6_groups(tree) * LPM6_GROUP)
+			at += LPM6_GROUP * (1 - ((near - keys[i]) >> 63));
+	at &= 0x1c;
+	if (at > (LPM6_MAX_GROUPS - 1) * LPM6_GROUP)
+		at = 0; /* no key gets here */
+	found->at = at;
+	keys += at;
+	at = LPM6_GROUP - 1;
+#pragma unroll
+	for (int i = 1; i < LPM6_GROUP; i++)
+		at -= (near - keys[i]) >> 63;
+	at &= LPM6_GROUP - 1;
+	found->at += at;
+	found->key = found->base + ((__u64)keys[at] << (shift & 0x3f));
+}
+
+/* Find the entry that holds the key. False if there is none, which no tree says. */
+static __always_inline bool lpm6_search(const __u64 *words, __u64 tree, __u64 values, __u64 key,
+					struct lpm6_found *found)
+{
+	__u64 size = lpm6_value_size(tree), bit, value;
+
+	if (!lpm6_descend(words, tree, key, found))
+		return false;
+	/* Fetch the other line of the leaf while this one is searched. */
+	value = found->leaf[LPM6_LEAF_WORDS / 2];
+	asm volatile("" : : "r"(value));
+	bit = 64 + (lpm6_groups(tree) * LPM6_GROUP << (lpm6_wide(tree) ? 6 : 5));
+	if (lpm6_wide(tree))
+		lpm6_search_wide(tree, key, found);
+	else
+		lpm6_search_narrow(tree, key, found);
+	bit += found->at << (size + 3);
+	value = found->leaf[bit / 64 % LPM6_LEAF_WORDS] >> bit % 64;
+	found->value = lpm6_word(words, values + (value & ((1ULL << (8 << size)) - 1)));
+	return true;
+}
+
+/* The word of the entry found: as many from the leaf's end as entries ahead of it have one. */
+static __always_inline __u64 lpm6_entry_word(__u64 tree, const struct lpm6_found *found)
+{
+	__u64 ahead = found->leaf[0] & ((1ULL << found->at) - 1) & 0xffffffff;
+
+	ahead -= ahead >> 1 & 0x55555555;
+	ahead = (ahead & 0x33333333) + (ahead >> 2 & 0x33333333);
+	ahead = (ahead + (ahead >> 4)) & 0x0f0f0f0f;
+	ahead = (ahead * 0x01010101 & 0xffffffff) >> 24;
+	return found->leaf[(lpm6_leaf_words(tree) - 1 - ahead) % LPM6_LEAF_WORDS];
+}
+
+/* Judged once by the verifier, like parse_ipv6_chain(). */
+__noinline __u32 lpm6_lookup(__u64 tree, __u32 values, __u64 upper, __u64 lower)
 {
 	const __u64 *words = table(&lpm6);
+	struct lpm6_found found;
+	__u64 kind, word;
+	bool inside;
 
 	if (!words)
 		return 0;
-	for (int i = 0; i < LPM6_MAX_DEPTH; i++) {
-		__u64 kind = entry >> LPM6_KIND_SHIFT, index;
-
-		if (kind == LPM6_ROW || kind == LPM6_LOWER)
-			return entry & LPM6_INDEX_MASK;
-		if (kind == LPM6_CHUNK)
-			return lpm6_chunk(words, entry, key);
-		index = (entry & LPM6_INDEX_MASK) +
-			(key >> (entry >> LPM6_SHIFT_SHIFT & LPM6_SHIFT_MASK) &
-			 ((1ULL << (lpm6_count(entry) & 0x1f)) - 1));
-		entry = lpm6_word(words, index);
+	if (!lpm6_search(words, tree, values, upper, &found))
+		return 0;
+	kind = found.value >> LPM6_KIND_SHIFT;
+	inside = found.key == upper;
+	if (config.lpm6_uses & (LPM6_USES_PREFIX | LPM6_USES_LOWER) && inside &&
+	    kind != LPM6_POINT && kind != LPM6_PLAIN) {
+		word = lpm6_entry_word(tree, &found);
+		if (config.lpm6_uses & LPM6_USES_LOWER && kind == LPM6_LOWER) {
+			if (!lpm6_search(words, word, values, lower, &found))
+				return 0;
+			kind = found.value >> LPM6_KIND_SHIFT;
+			inside = found.key == lower;
+		} else {
+			inside = (word ^ lower) >> (kind & 0x3f) == 0;
+		}
 	}
-	return 0;
-}
-
-static __always_inline __u32 lpm6_lookup(__u64 entry, __u64 upper, __u64 lower)
-{
-	__u32 value = lpm6_walk(entry, upper);
-	__u64 index = value & LPM6_VALUE_INDEX;
-	const __u64 *words;
-
-	if (!(value & LPM6_VALUE_LOWER))
-		return value;
-	words = table(&lpm6);
-	if (!words)
-		return 0;
-	if (!(value & LPM6_VALUE_RANGE))
-		return lpm6_walk(lpm6_word(words, index), lower);
-	if (lower < lpm6_word(words, index) || lower > lpm6_word(words, index + 1))
-		return lpm6_word(words, index + 2) >> 32;
-	return lpm6_word(words, index + 2);
+	if (kind == LPM6_PLAIN || inside)
+		return found.value & LPM6_ROW_MASK;
+	return found.value >> LPM6_ROW_BITS & LPM6_ROW_MASK;
 }
 
 /* In a tree. */
@@ -394,8 +527,8 @@ static __always_inline __u32 lpm_row(const struct packet *packet, enum address_f
 	}
 	if (!(config.uses_address & USES_PREFIXES(field, FAMILY_V6)))
 		return config.lpm_miss_row[field][FAMILY_V6];
-	return lpm6_lookup(config.lpm6_entry[field], packet->address[field][0],
-			   packet->address[field][1]);
+	return lpm6_lookup(config.lpm6_tree[field], config.lpm6_values[field],
+			   packet->address[field][0], packet->address[field][1]);
 }
 
 static __always_inline bool lpm_used(enum address_field field)

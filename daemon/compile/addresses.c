@@ -285,11 +285,14 @@ static int build_table_v4(struct builder *builder)
 static int build_table_v6(struct builder *builder)
 {
 	struct tables *tables = builder->compiler->tables;
-	uint64_t entry = 0;
-	int r = lpm6_build(tables, &builder->intervals, &entry);
+	uint32_t values = 0;
+	uint64_t tree = 0;
+	int r = lpm6_build(tables, &builder->intervals, &tree, &values);
 
-	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++)
-		tables->configs[i].lpm6_entry[builder->field] = entry;
+	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++) {
+		tables->configs[i].lpm6_tree[builder->field] = tree;
+		tables->configs[i].lpm6_values[builder->field] = values;
+	}
 	return r;
 }
 

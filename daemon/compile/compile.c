@@ -269,6 +269,7 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 		tables->configs[i].n_lpm4 = tables->n_lpm4;
 		tables->configs[i].lpm4_kinds = tables->lpm4_kinds;
 		tables->configs[i].n_lpm6 = tables->n_lpm6;
+		tables->configs[i].lpm6_uses = tables->lpm6_uses;
 	}
 	*ret = TAKE_PTR(tables);
 	return 0;

@@ -25,6 +25,7 @@ struct tables {
 	uint32_t lpm4_kinds; /* bit enum lpm4_kind */
 	uint64_t *lpm6;
 	size_t n_lpm6, lpm6_capacity;
+	uint32_t lpm6_uses;                  /* LPM6_USES_.. */
 	uint32_t prefixes[N_ADDRESS_FIELDS]; /* USES_PREFIXES() of the families that have any */
 
 	/* MAC addresses that rules name; see abi.h */

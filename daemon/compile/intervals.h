@@ -27,11 +27,14 @@ struct intervals {
  * counts. 0 or -ENOMEM. */
 int intervals_add(struct intervals *intervals, uint64_t hi, uint64_t lo, uint32_t row);
 
-/* lpm4.c, lpm6.c: append the table of the intervals to tables->lpm4 or lpm6. *ret_root and
- * *ret_entry are what the field's settings need. 0, -ENOMEM, or -E2BIG past what an index can
- * say. */
+/* 512 MiB: no value of a map may exceed it. */
+#define LPM_MAX_WORDS (1U << 26)
+
+/* lpm4.c, lpm6.c: append the table of the intervals to tables->lpm4 or lpm6; what is returned is
+ * for the field's settings. 0, -ENOMEM, or -E2BIG if the table would exceed 512 MiB. */
 int lpm4_build(struct tables *tables, const struct intervals *intervals, uint32_t *ret_root);
-int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_entry);
+int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_tree,
+	       uint32_t *ret_values);
 
 /* lpm4_tree.c: the same as a tree of tables, if that takes at most max_words; else -E2BIG, and
  * nothing was appended. stride: bits that each table takes, of 24, but for the first. */

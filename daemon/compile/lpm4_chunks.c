@@ -6,9 +6,6 @@
 
 #include "util.h"
 
-/* 512 MiB, which no value of a map may exceed. */
-#define MAX_WORDS (1U << 26)
-
 int lpm4_reserve(struct lpm4 *lpm4, size_t n, uint32_t *ret_index)
 {
 	struct tables *tables = lpm4->tables;
@@ -17,7 +14,7 @@ int lpm4_reserve(struct lpm4 *lpm4, size_t n, uint32_t *ret_index)
 
 	if (in_line && in_line + n > LPM4_LINE_WORDS)
 		index += LPM4_LINE_WORDS - in_line;
-	if (index + n > MAX_WORDS)
+	if (index + n > LPM_MAX_WORDS)
 		return -E2BIG;
 	r = array_reserve((void **)&tables->lpm4, &tables->lpm4_capacity, index + n,
 			  sizeof(*tables->lpm4));

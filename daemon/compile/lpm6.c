@@ -1,258 +1,278 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lpm6.c: IPv6 intervals to tables and chunks; see abi.h for the layout.
+ * lpm6.c: IPv6 intervals to the entries of trees; see abi.h for the layout.
  *
- * Both halves of the address are searched in the same way, so first the intervals are split:
- * a list of starts of upper halves, where the value at a half that is cut further is the entry
- * of its own list of lower halves.
+ * Upper halves that are not cut are most of the address space. Where one is, mostly by a single
+ * prefix, as in a list of hosts, its entry says so, and also what holds behind it: so it needs no
+ * second entry that ends it. Any other way to cut an upper half makes a tree of its lower halves.
  */
-#include "intervals.h"
+#include "lpm6.h"
 
 #include <string.h>
 
 #include "util.h"
 
-#define SMALL_CHUNK 12 /* starts that are searched as they are: about two cache lines */
-#define PER_SLOT 4     /* starts that a table has on average in one of its entries */
-#define MAX_TABLE_BITS 20
+#define FIRST_BUCKETS 1024
 
-/* Ascending starts of 64 bits, each with the value that holds from there on. */
-struct half {
-	uint64_t start;
-	uint32_t value; /* as in a chunk */
+struct starts {
+	struct start *items;
+	size_t n, capacity;
 };
 
-static uint64_t entry_of(uint64_t kind, uint64_t index)
-{
-	return kind << LPM6_KIND_SHIFT | index;
-}
+/* The lower halves of one upper half: a piece of builder.lower. */
+struct group {
+	size_t upper; /* its entry */
+	size_t first, n;
+};
 
-/* An entry that needs no key, because all keys that get to it have the value. */
-static uint64_t entry_of_value(uint32_t value)
-{
-	return entry_of(value & LPM6_VALUE_LOWER ? LPM6_LOWER : LPM6_ROW, value);
-}
+struct builder {
+	struct tables *tables;
+	struct starts upper, lower;
+	struct group *groups;
+	size_t n_groups, groups_capacity;
+	uint64_t *values; /* each once */
+	size_t n_values, values_capacity;
+	uint32_t *buckets; /* number + 1, by hash; 0: empty */
+	size_t n_buckets;  /* a power of two */
+};
 
-/* Room for n words; *ret is the index of the first. */
-static int reserve(struct tables *tables, size_t n, uint32_t *ret)
+int lpm6_reserve(struct tables *tables, size_t n, size_t align, uint32_t *ret_index)
 {
+	size_t index = (tables->n_lpm6 + align - 1) / align * align;
 	int r;
 
-	if (tables->n_lpm6 + n >= LPM6_VALUE_INDEX)
+	if (n > LPM_MAX_WORDS || index + n > LPM_MAX_WORDS)
 		return -E2BIG;
-	r = array_reserve((void **)&tables->lpm6, &tables->lpm6_capacity, tables->n_lpm6 + n,
+	r = array_reserve((void **)&tables->lpm6, &tables->lpm6_capacity, index + n,
 			  sizeof(*tables->lpm6));
 	if (r < 0)
 		return r;
-	*ret = tables->n_lpm6;
-	memset(tables->lpm6 + *ret, 0, n * sizeof(*tables->lpm6));
-	tables->n_lpm6 += n;
+	memset(tables->lpm6 + tables->n_lpm6, 0,
+	       (index + n - tables->n_lpm6) * sizeof(*tables->lpm6));
+	tables->n_lpm6 = index + n;
+	*ret_index = index;
 	return 0;
 }
 
-static int build_chunk(struct tables *tables, const struct half *halves, size_t n,
-		       uint64_t *ret_entry)
+/* --- values ------------------------------------------------------------------------------- */
+
+static uint32_t *find_bucket(const struct builder *builder, uint64_t value)
 {
-	uint32_t base;
-	uint64_t *words;
-	int r = reserve(tables, n + (n + 1) / 2, &base);
+	size_t mask = builder->n_buckets - 1;
+	size_t i = (value * 0x9e3779b97f4a7c15ULL) >> 32 & mask;
+
+	while (builder->buckets[i] && builder->values[builder->buckets[i] - 1] != value)
+		i = (i + 1) & mask;
+	return &builder->buckets[i];
+}
+
+static int grow_buckets(struct builder *builder)
+{
+	size_t n = builder->n_buckets ? 2 * builder->n_buckets : FIRST_BUCKETS;
+	uint32_t *buckets = calloc(n, sizeof(*buckets));
+
+	if (!buckets)
+		return -ENOMEM;
+	free(builder->buckets);
+	builder->buckets = buckets;
+	builder->n_buckets = n;
+	for (size_t i = 0; i < builder->n_values; i++)
+		*find_bucket(builder, builder->values[i]) = i + 1;
+	return 0;
+}
+
+/* The number of the value, in order of their first use. */
+static int number_value(struct builder *builder, uint32_t row, uint32_t other, uint64_t kind,
+			uint32_t *ret)
+{
+	uint64_t value = kind << LPM6_KIND_SHIFT | (uint64_t)other << LPM6_ROW_BITS | row;
+	uint32_t *bucket;
+	int r;
+
+	if (builder->n_values * 2 >= builder->n_buckets) {
+		r = grow_buckets(builder);
+		if (r < 0)
+			return r;
+	}
+	bucket = find_bucket(builder, value);
+	if (!*bucket) {
+		r = array_reserve((void **)&builder->values, &builder->values_capacity,
+				  builder->n_values + 1, sizeof(*builder->values));
+		if (r < 0)
+			return r;
+		builder->values[builder->n_values++] = value;
+		*bucket = builder->n_values;
+	}
+	*ret = *bucket - 1;
+	return 0;
+}
+
+/* --- entries ------------------------------------------------------------------------------ */
+
+static int add_start(struct builder *builder, struct starts *starts, uint64_t key, uint32_t row,
+		     uint32_t other, uint64_t kind, uint64_t word)
+{
+	struct start *start;
+	int r = array_reserve((void **)&starts->items, &starts->capacity, starts->n + 1,
+			      sizeof(*starts->items));
 
 	if (r < 0)
 		return r;
-	words = tables->lpm6 + base;
-	for (size_t i = 0; i < n; i++) {
-		words[i] = halves[i].start;
-		words[n + i / 2] |= (uint64_t)halves[i].value << (i % 2 * 32);
+	start = &starts->items[starts->n++];
+	*start = (struct start){ .key = key, .word = word };
+	start->has_word = kind != LPM6_PLAIN && kind != LPM6_POINT;
+	r = number_value(builder, row, other, kind, &start->value);
+	if (r < 0)
+		return r;
+	return number_value(builder, other, other, LPM6_PLAIN, &start->after);
+}
+
+static int add_plain(struct builder *builder, struct starts *starts, uint64_t key, uint32_t row)
+{
+	return add_start(builder, starts, key, row, row, LPM6_PLAIN, 0);
+}
+
+/* The intervals within one upper half, as a tree of their own, of which the upper half's entry is
+ * the next. `before` is the row in force where it begins. */
+static int add_lower(struct builder *builder, const struct interval *items, size_t n,
+		     uint32_t before)
+{
+	struct starts *lower = &builder->lower;
+	size_t first = lower->n;
+	int r = 0;
+
+	if (items[0].lo != 0)
+		r = add_plain(builder, lower, 0, before);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (i + 1 < n && items[i + 1].lo == items[i].lo + 1) {
+			/* A single address says what holds behind it. */
+			r = add_start(builder, lower, items[i].lo, items[i].row, items[i + 1].row,
+				      LPM6_POINT, 0);
+			i++;
+		} else {
+			r = add_plain(builder, lower, items[i].lo, items[i].row);
+		}
 	}
-	*ret_entry = entry_of(LPM6_CHUNK, base) | (uint64_t)n << LPM6_COUNT_SHIFT;
+	if (r >= 0)
+		r = array_reserve((void **)&builder->groups, &builder->groups_capacity,
+				  builder->n_groups + 1, sizeof(*builder->groups));
+	if (r < 0)
+		return r;
+	builder->groups[builder->n_groups++] =
+		(struct group){ builder->upper.n, first, lower->n - first };
 	return 0;
 }
 
-/* Table width for n starts when `used` bits of the key are consumed already. */
-static unsigned int table_bits(size_t n, unsigned int used)
+/* Is what is cut out of the upper half a prefix, with the same row before and behind? Then
+ * *ret_bits is how many lowest bits do not count. next: the interval behind the upper half. */
+static bool is_prefix(const struct interval *items, size_t n, const struct interval *next,
+		      uint32_t before, uint64_t *ret_bits)
 {
-	unsigned int bits = 2;
+	uint64_t size;
 
-	while (bits < MAX_TABLE_BITS && (size_t)PER_SLOT << bits < n)
-		bits++;
-	return bits < 64 - used ? bits : 64 - used;
+	if (n == 2 && items[1].row == before)
+		size = items[1].lo - items[0].lo;
+	else if (n == 1 && items[0].lo != 0 && next && next->hi == items[0].hi + 1 &&
+		 next->lo == 0 && next->row == before)
+		size = -items[0].lo;
+	else
+		return false;
+	*ret_bits = __builtin_ctzll(size);
+	return (size & (size - 1)) == 0 && (items[0].lo & (size - 1)) == 0;
 }
 
-/* The halves that reach into a slot: *first is in force where the slot begins. */
-static size_t slot_size(const struct half **first, const struct half *end, uint64_t begin,
-			uint64_t last)
+/* The entries of the upper halves. `row` is what holds behind the last one. */
+static int split_halves(struct builder *builder, const struct intervals *intervals)
 {
-	const struct half *next;
+	const struct interval *items = intervals->items, *end = items + intervals->n, *next;
+	struct starts *upper = &builder->upper;
+	uint32_t row = 0;
+	int r = 0;
 
-	while (*first + 1 < end && (*first)[1].start <= begin)
-		(*first)++;
-	for (next = *first + 1; next < end && next->start <= last; next++)
-		;
-	return next - *first;
-}
+	for (const struct interval *item = items; r >= 0 && item < end; item = next) {
+		const struct interval *behind;
+		uint64_t key = item->hi, bits;
+		bool first = item == items;
 
-/* Would a table spread the starts, or leave most of them in one slot? */
-static bool spreads(const struct half *halves, size_t n, uint64_t begin, unsigned int used,
-		    unsigned int bits)
-{
-	const struct half *first = halves;
-	unsigned int shift = 64 - used - bits;
-	uint64_t slot_mask = shift ? (UINT64_C(1) << shift) - 1 : 0;
-
-	for (uint64_t slot = 0; slot < UINT64_C(1) << bits; slot++) {
-		uint64_t from = begin + (slot << shift);
-
-		if (slot_size(&first, halves + n, from, from | slot_mask) > n / 2 + 1)
-			return false;
+		for (next = item + 1; next < end && next->hi == key; next++)
+			;
+		behind = next < end ? next : NULL;
+		/* Said already by the entry ahead. */
+		if (!first && item->lo == 0 && item->row == row && ++item == next)
+			continue;
+		if (next == item + 1 && item->lo == 0) {
+			if (behind && behind->hi == key + 1 && behind->lo == 0) {
+				r = add_start(builder, upper, key, item->row, behind->row,
+					      LPM6_POINT, 0);
+				row = behind->row;
+			} else {
+				r = add_plain(builder, upper, key, item->row);
+				row = item->row;
+			}
+		} else if (!first && is_prefix(item, next - item, behind, row, &bits)) {
+			r = add_start(builder, upper, key, item->row, row, bits, item->lo);
+		} else {
+			r = add_lower(builder, item, next - item, row);
+			row = next[-1].row;
+			if (r >= 0)
+				r = add_start(builder, upper, key, 0, row, LPM6_LOWER, 0);
+		}
 	}
-	return true;
-}
-
-/* What holds for a key at or behind the half's start, but before the next: only at the start
- * itself is a range more than the row outside it. */
-static uint32_t value_at(const struct tables *tables, const struct half *half, uint64_t key)
-{
-	if (half->value & LPM6_VALUE_RANGE && half->start != key)
-		return tables->lpm6[(half->value & LPM6_VALUE_INDEX) + 2] >> 32;
-	return half->value;
-}
-
-/* The entry for a part of the key space: it begins at `begin` and shares its first `used`
- * bits. halves[0] is in force at its beginning. */
-static int build(struct tables *tables, const struct half *halves, size_t n, uint64_t begin,
-		 unsigned int used, uint64_t *ret_entry)
-{
-	unsigned int bits = table_bits(n, used), shift = 64 - used - bits;
-	uint64_t slot_mask = shift ? (UINT64_C(1) << shift) - 1 : 0;
-	const struct half *first = halves;
-	uint32_t base;
-	int r;
-
-	if (n == 1 && !(halves->value & LPM6_VALUE_RANGE && halves->start == begin && used < 64)) {
-		*ret_entry = entry_of_value(value_at(tables, halves, begin));
-		return 0;
-	}
-	if (n <= SMALL_CHUNK || used == 64 ||
-	    (n <= LPM6_MAX_CHUNK && !spreads(halves, n, begin, used, bits)))
-		return build_chunk(tables, halves, n, ret_entry);
-	r = reserve(tables, UINT64_C(1) << bits, &base);
-	for (uint64_t slot = 0; r >= 0 && slot < UINT64_C(1) << bits; slot++) {
-		uint64_t from = begin + (slot << shift), entry = 0;
-		size_t in_slot = slot_size(&first, halves + n, from, from | slot_mask);
-
-		r = build(tables, first, in_slot, from, used + bits, &entry);
-		tables->lpm6[base + slot] = entry;
-	}
-	*ret_entry = entry_of(LPM6_TABLE, base) | (uint64_t)bits << LPM6_COUNT_SHIFT |
-		     (uint64_t)shift << LPM6_SHIFT_SHIFT;
 	return r;
 }
 
-/* The intervals within one upper half, as a search of their own. `before` is the row in force
- * where it begins. *ret_value is the upper half's value. */
-static int build_lower(struct tables *tables, const struct interval *items, size_t n,
-		       uint32_t before, uint32_t *ret_value)
-{
-	_cleanup_free_ struct half *halves = calloc(n + 1, sizeof(*halves));
-	uint64_t entry;
-	uint32_t index;
-	size_t used = 0;
-	int r;
+/* --- the table ---------------------------------------------------------------------------- */
 
-	if (!halves)
-		return -ENOMEM;
-	if (items[0].lo != 0)
-		halves[used++] = (struct half){ 0, before };
-	for (size_t i = 0; i < n; i++)
-		halves[used++] = (struct half){ items[i].lo, items[i].row };
-	r = build(tables, halves, used, 0, 0, &entry);
+static void note_uses(struct builder *builder)
+{
+	for (size_t i = 0; i < builder->n_values; i++) {
+		uint64_t kind = builder->values[i] >> LPM6_KIND_SHIFT;
+
+		if (kind < LPM6_POINT)
+			builder->tables->lpm6_uses |= LPM6_USES_PREFIX;
+		if (kind == LPM6_LOWER)
+			builder->tables->lpm6_uses |= LPM6_USES_LOWER;
+	}
+}
+
+static int lay_out(struct builder *builder, uint64_t *ret_tree, uint32_t *ret_values)
+{
+	unsigned int size = builder->n_values <= 256 ? 0 : builder->n_values <= 65536 ? 1 : 2;
+	struct tables *tables = builder->tables;
+	uint32_t past;
+	int r = lpm6_reserve(tables, builder->n_values, 1, ret_values);
+
+	if (r < 0)
+		return r;
+	memcpy(tables->lpm6 + *ret_values, builder->values,
+	       builder->n_values * sizeof(*builder->values));
+	note_uses(builder);
+	for (size_t i = 0; r >= 0 && i < builder->n_groups; i++) {
+		const struct group *group = &builder->groups[i];
+
+		r = lpm6_tree(tables, builder->lower.items + group->first, group->n, size,
+			      &builder->upper.items[group->upper].word);
+	}
 	if (r >= 0)
-		r = reserve(tables, 1, &index);
-	if (r < 0)
-		return r;
-	tables->lpm6[index] = entry;
-	*ret_value = index | LPM6_VALUE_LOWER;
-	return 0;
+		r = lpm6_tree(tables, builder->upper.items, builder->upper.n, size, ret_tree);
+	/* The program reads whole leaves. */
+	return r < 0 ? r : lpm6_reserve(tables, LPM6_LEAF_WORDS, 1, &past);
 }
 
-/* Is all that is cut out of the upper half one interval, with the same row before and behind?
- * Then *ret_last is its last lower half. next: the interval behind them, or NULL. */
-static bool is_range(const struct interval *items, size_t n, const struct interval *next,
-		     uint32_t before, uint64_t *ret_last)
+static void builder_done(struct builder *builder)
 {
-	if (n == 2 && items[1].row == before) {
-		*ret_last = items[1].lo - 1;
-		return true;
-	}
-	*ret_last = UINT64_MAX;
-	return n == 1 && next && next->hi == items[0].hi + 1 && next->lo == 0 &&
-	       next->row == before;
+	free(builder->upper.items);
+	free(builder->lower.items);
+	free(builder->groups);
+	free(builder->values);
+	free(builder->buckets);
 }
 
-static int build_range(struct tables *tables, const struct interval *item, uint64_t last,
-		       uint32_t outside, uint32_t *ret_value)
+int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_tree,
+	       uint32_t *ret_values)
 {
-	uint32_t index;
-	int r = reserve(tables, 3, &index);
+	_cleanup_(builder_done) struct builder builder = { .tables = tables };
+	int r = split_halves(&builder, intervals);
 
-	if (r < 0)
-		return r;
-	tables->lpm6[index] = item->lo;
-	tables->lpm6[index + 1] = last;
-	tables->lpm6[index + 2] = (uint64_t)outside << 32 | item->row;
-	*ret_value = index | LPM6_VALUE_LOWER | LPM6_VALUE_RANGE;
-	return 0;
-}
-
-/* The list of upper halves. A half that is cut has a start of its own, and so has the next,
- * unless a range says what holds there. */
-static int split_halves(struct tables *tables, const struct intervals *intervals,
-			struct half *halves, size_t *ret_n)
-{
-	const struct interval *items = intervals->items;
-	uint32_t row = 0;
-	size_t used = 0;
-
-	for (size_t i = 0, next; i < intervals->n; i = next) {
-		const struct interval *behind;
-		struct half *half = &halves[used++];
-		uint64_t last;
-		int r;
-
-		for (next = i + 1; next < intervals->n && items[next].hi == items[i].hi; next++)
-			;
-		behind = next < intervals->n ? &items[next] : NULL;
-		half->start = items[i].hi;
-		if (next == i + 1 && items[i].lo == 0) {
-			half->value = row = items[i].row;
-			continue;
-		}
-		if (i > 0 && is_range(&items[i], next - i, behind, row, &last)) {
-			r = build_range(tables, &items[i], last, row, &half->value);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		r = build_lower(tables, &items[i], next - i, row, &half->value);
-		if (r < 0)
-			return r;
-		row = items[next - 1].row;
-		if (half->start != UINT64_MAX && !(behind && behind->hi == half->start + 1))
-			halves[used++] = (struct half){ half->start + 1, row };
-	}
-	*ret_n = used;
-	return 0;
-}
-
-int lpm6_build(struct tables *tables, const struct intervals *intervals, uint64_t *ret_entry)
-{
-	/* At most two starts for each interval. */
-	_cleanup_free_ struct half *halves = calloc(2 * intervals->n + 1, sizeof(*halves));
-	size_t n;
-	int r;
-
-	if (!halves)
-		return -ENOMEM;
-	r = split_halves(tables, intervals, halves, &n);
-	return r < 0 ? r : build(tables, halves, n, 0, 0, ret_entry);
+	return r < 0 ? r : lay_out(&builder, ret_tree, ret_values);
 }

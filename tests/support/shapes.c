@@ -121,7 +121,7 @@ static void hosts_v6(struct rng *rng, struct policy *policy, uint32_t n)
 }
 
 /* Groups of neighbours that alternate between two sets, so each is a piece: of /64s, of hosts in
- * one /64, and of single hosts in /64s side by side; sizes around those of chunks. */
+ * one /64, and of single hosts in /64s side by side; sizes around those of leaves. */
 static void add_groups(struct policy *policy, uint32_t size)
 {
 	uint64_t base = 0x2001000000000000 | (uint64_t)size << 32;
@@ -138,16 +138,16 @@ static void add_groups(struct policy *policy, uint32_t size)
 	}
 }
 
-static void chunks_v6(struct rng *rng, struct policy *policy, uint32_t n)
+static void leaves_v6(struct rng *rng, struct policy *policy, uint32_t n)
 {
-	for (uint32_t size = 1; size <= 16; size++)
+	/* around the entries of a leaf, and of a node of eight leaves */
+	static const uint32_t middles[] = { 32, 48, 64, 96, 128, 192, 256 };
+
+	for (uint32_t size = 1; size <= 28; size++)
 		add_groups(policy, size);
-	for (uint32_t size = LPM6_MAX_CHUNK / 2 - 2; size <= LPM6_MAX_CHUNK / 2 + 2; size++)
-		add_groups(policy, size);
-	for (uint32_t size = LPM6_MAX_CHUNK - 3; size <= LPM6_MAX_CHUNK + 3; size++)
-		add_groups(policy, size);
-	for (uint32_t size = 2 * LPM6_MAX_CHUNK - 2; size <= 2 * LPM6_MAX_CHUNK + 2; size++)
-		add_groups(policy, size);
+	for (size_t i = 0; i < ARRAY_SIZE(middles); i++)
+		for (uint32_t size = middles[i] - 2; size <= middles[i] + 2; size++)
+			add_groups(policy, size);
 }
 
 /* --- the ends ----------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ const struct shape shapes[] = {
 	{ "v6 mixed", FAMILY_V6, 100000, mixed_v6 },
 	{ "v6 in one /58", FAMILY_V6, 100000, one_slash58 },
 	{ "v6 hosts", FAMILY_V6, 100000, hosts_v6 },
-	{ "v6 sizes of chunks", FAMILY_V6, 0, chunks_v6, .sweep = true },
+	{ "v6 sizes of leaves", FAMILY_V6, 0, leaves_v6, .sweep = true },
 	{ "v6 ends", FAMILY_V6, 0, ends_v6, .sweep = true },
 };
 const size_t n_shapes = ARRAY_SIZE(shapes);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -360,160 +361,234 @@ static uint64_t word6(const struct tables *tables, uint64_t index)
 	return tables->lpm6[index];
 }
 
-static uint32_t entry_index(uint64_t entry)
+/* A tree's reference taken apart. */
+struct tree6 {
+	const struct tables *tables;
+	uint64_t index;
+	unsigned int depth, places, value_bytes, leaf_words;
+	bool wide;
+};
+
+static struct tree6 tree6_of(const struct tables *tables, uint64_t reference)
 {
-	return (uint32_t)(entry & LPM6_INDEX_MASK);
+	struct tree6 tree = {
+		.tables = tables,
+		.index = reference & UINT32_MAX,
+		.depth = reference >> 32 & 0xff,
+		.places = 4 * (reference >> 40 & 0xff),
+		.value_bytes = 1U << (reference >> 48 & 0xff),
+		.leaf_words = reference >> 56 & 0x7f,
+		.wide = reference >> 63,
+	};
+
+	assert_true(tree.depth <= LPM6_MAX_DEPTH);
+	assert_in_range(tree.places, 4, tree.wide ? 12 : 24);
+	assert_in_range(tree.value_bytes, 1, 4);
+	assert_in_range(tree.leaf_words, 2, LPM6_LEAF_WORDS);
+	assert_true(tree.depth == 0 || tree.leaf_words == LPM6_LEAF_WORDS);
+	return tree;
 }
 
-static uint32_t entry_count(uint64_t entry)
+struct leaf6 {
+	const struct tree6 *tree;
+	uint64_t index, base;
+};
+
+/* The program reads leaves as a whole, however long they are. */
+static struct leaf6 leaf6_at(const struct tree6 *tree, uint64_t index, uint64_t base)
 {
-	return (uint32_t)(entry >> LPM6_COUNT_SHIFT & LPM6_COUNT_MASK);
+	assert_true(index + LPM6_LEAF_WORDS <= tree->tables->n_lpm6);
+	return (struct leaf6){ tree, index, base };
 }
 
-static uint64_t entry_kind(uint64_t entry)
+static struct leaf6 find_leaf6(const struct tree6 *tree, uint64_t key)
 {
-	return entry >> LPM6_KIND_SHIFT;
+	const struct tables *tables = tree->tables;
+	uint64_t base = 0, number = 0;
+
+	if (tree->depth == 0)
+		return leaf6_at(tree, tree->index, 0);
+	for (unsigned int level = 1; level <= tree->depth; level++) {
+		uint64_t node = word6(tables, tree->index + level) + 8 * number;
+		unsigned int child = 0;
+
+		assert_int_equal(node % 8, 0);
+		for (unsigned int i = 1; i < 8; i++) {
+			uint64_t first = word6(tables, node + i);
+
+			assert_true(word6(tables, node + i - 1) < first || first == LPM6_NO_CHILD);
+			if (first != LPM6_NO_CHILD && 2 * first <= key)
+				child = i;
+		}
+		base = 2 * word6(tables, node + child);
+		number = 8 * number + child;
+	}
+	assert_true(base <= key);
+	return leaf6_at(tree, word6(tables, tree->index) + LPM6_LEAF_WORDS * number, base);
 }
 
-static uint64_t table_index(uint64_t entry, uint64_t key)
+static uint64_t leaf6_word(const struct leaf6 *leaf, uint64_t i)
 {
-	unsigned int shift = entry >> LPM6_SHIFT_SHIFT & LPM6_SHIFT_MASK;
-	uint32_t bits = entry_count(entry);
-
-	assert_in_range(bits, 1, 31);
-	assert_true(shift + bits <= 64);
-	return (uint64_t)entry_index(entry) + (key >> shift & ((UINT64_C(1) << bits) - 1));
+	assert_true(i < leaf->tree->leaf_words);
+	return word6(leaf->tree->tables, leaf->index + i);
 }
 
-/* Values stand behind all starts, two in a word. */
-static uint32_t chunk6_value(const struct tables *tables, uint64_t entry, uint32_t i)
+static uint64_t leaf6_key(const struct leaf6 *leaf, unsigned int place)
 {
-	uint64_t word = word6(tables, (uint64_t)entry_index(entry) + entry_count(entry) + i / 2);
+	uint32_t near[2];
+	uint64_t word;
 
-	return (uint32_t)(i % 2 ? word >> 32 : word);
+	if (leaf->tree->wide)
+		return leaf6_word(leaf, 1 + place);
+	word = leaf6_word(leaf, 1 + place / 2);
+	memcpy(near, &word, sizeof(near));
+	return leaf->base + ((uint64_t)near[place % 2] << (leaf6_word(leaf, 0) >> 32));
 }
 
-static bool is_range(uint32_t value)
+static uint32_t leaf6_value(const struct leaf6 *leaf, unsigned int place)
 {
-	return value & LPM6_VALUE_LOWER && value & LPM6_VALUE_RANGE;
+	const struct tree6 *tree = leaf->tree;
+	unsigned int bits = 8 * tree->value_bytes;
+	unsigned int bit = 64 + tree->places * (tree->wide ? 64 : 32) + place * bits;
+
+	return (uint32_t)(leaf6_word(leaf, bit / 64) >> bit % 64 & ((UINT64_C(1) << bits) - 1));
 }
 
-static uint64_t range_word(const struct tables *tables, uint32_t value, uint32_t i)
+static uint64_t leaf6_own_word(const struct leaf6 *leaf, unsigned int place)
 {
-	return word6(tables, (uint64_t)(value & LPM6_VALUE_INDEX) + i);
+	uint64_t mask = leaf6_word(leaf, 0);
+	unsigned int ahead = 0;
+
+	assert_true(mask >> place & 1);
+	for (unsigned int i = 0; i < place; i++)
+		ahead += mask >> i & 1;
+	return leaf6_word(leaf, leaf->tree->leaf_words - 1 - ahead);
 }
 
-static uint32_t search_chunk6(const struct tables *tables, uint64_t entry, uint64_t key)
+static unsigned int find_place6(const struct leaf6 *leaf, uint64_t key)
 {
-	uint32_t found = 0, value;
+	unsigned int found = 0;
 
-	assert_in_range(entry_count(entry), 1, LPM6_MAX_CHUNK);
-	for (uint32_t i = 1; i < entry_count(entry); i++) {
-		if (word6(tables, (uint64_t)entry_index(entry) + i) <= key)
+	assert_true(leaf6_key(leaf, 0) == leaf->base);
+	for (unsigned int i = 1; i < leaf->tree->places; i++) {
+		assert_true(leaf6_key(leaf, i - 1) <= leaf6_key(leaf, i));
+		if (leaf6_key(leaf, i) <= key)
 			found = i;
 	}
-	value = chunk6_value(tables, entry, found);
-	if (is_range(value) && word6(tables, (uint64_t)entry_index(entry) + found) != key)
-		return (uint32_t)(range_word(tables, value, 2) >> 32);
+	return found;
+}
+
+static uint64_t value6(const struct tables *tables, uint32_t values, uint32_t number)
+{
+	uint64_t value = word6(tables, (uint64_t)values + number);
+
+	existing_row(tables, value & LPM6_ROW_MASK);
+	existing_row(tables, value >> LPM6_ROW_BITS & LPM6_ROW_MASK);
+	assert_true(value >> LPM6_KIND_SHIFT <= LPM6_LOWER);
 	return value;
 }
 
-/* One half of the address. The result is a value as in a chunk. */
-static uint32_t search_half(const struct tables *tables, uint64_t entry, uint64_t key)
+/* lower: of the address, or NULL in a tree of lower halves. */
+static uint32_t search6(const struct tables *tables, uint64_t reference, uint32_t values,
+			uint64_t key, const uint64_t *lower)
 {
-	for (int depth = 0; depth < LPM6_MAX_DEPTH; depth++) {
-		switch (entry_kind(entry)) {
-		case LPM6_ROW:
-		case LPM6_LOWER:
-			return entry_index(entry);
-		case LPM6_CHUNK:
-			return search_chunk6(tables, entry, key);
-		default:
-			entry = word6(tables, table_index(entry, key));
-		}
+	struct tree6 tree = tree6_of(tables, reference);
+	struct leaf6 leaf = find_leaf6(&tree, key);
+	unsigned int place = find_place6(&leaf, key);
+	uint64_t value = value6(tables, values, leaf6_value(&leaf, place));
+	unsigned int kind = value >> LPM6_KIND_SHIFT;
+	bool inside = leaf6_key(&leaf, place) == key;
+
+	if (kind == LPM6_PLAIN) {
+		inside = true;
+	} else if (inside && kind != LPM6_POINT) {
+		uint64_t word = leaf6_own_word(&leaf, place);
+
+		assert_non_null(lower);
+		if (kind == LPM6_LOWER)
+			return search6(tables, word, values, *lower, NULL);
+		inside = (word ^ *lower) >> kind == 0;
 	}
-	fail_msg("more than %d tables on the way", LPM6_MAX_DEPTH);
-	return 0;
+	return value >> (inside ? 0 : LPM6_ROW_BITS) & LPM6_ROW_MASK;
 }
 
 uint32_t lookup_v6(const struct tables *tables, const struct ruleset_config *config,
 		   unsigned int field, u128 address)
 {
 	uint64_t lower = (uint64_t)address;
-	uint32_t value = search_half(tables, config->lpm6_entry[field], (uint64_t)(address >> 64));
 
-	if (is_range(value)) {
-		bool inside = range_word(tables, value, 0) <= lower &&
-			      lower <= range_word(tables, value, 1);
-
-		value = (uint32_t)(range_word(tables, value, 2) >> (inside ? 0 : 32));
-	} else if (value & LPM6_VALUE_LOWER) {
-		value = search_half(tables, range_word(tables, value, 0), lower);
-	}
-	assert_false(value & ~LPM6_VALUE_INDEX);
-	return existing_row(tables, value);
+	return search6(tables, config->lpm6_tree[field], config->lpm6_values[field],
+		       (uint64_t)(address >> 64), &lower);
 }
 
-struct walk {
-	const struct tables *tables;
-	uint64_t left; /* each word is met once, so a walk that goes on forever runs out */
-};
+static void check_tree6(const struct tables *tables, const struct ruleset_config *config,
+			uint64_t reference, uint32_t values, bool lower);
 
-static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth);
-
-static void check_value(struct walk *walk, uint32_t value, bool lower)
+/* All that the entries say exists, and what they need is told to the program. */
+static void check_leaf6(const struct leaf6 *leaf, const struct ruleset_config *config,
+			uint32_t values, bool lower)
 {
-	const struct tables *tables = walk->tables;
+	const struct tables *tables = leaf->tree->tables;
+	uint64_t mask = leaf6_word(leaf, 0) & UINT32_MAX;
 
-	if (is_range(value)) {
+	for (unsigned int i = 0; i < leaf->tree->places; i++) {
+		bool last =
+			i + 1 == leaf->tree->places || leaf6_key(leaf, i) != leaf6_key(leaf, i + 1);
+		uint64_t value = value6(tables, values, leaf6_value(leaf, i));
+		unsigned int kind = value >> LPM6_KIND_SHIFT;
+
+		find_place6(leaf, leaf6_key(leaf, i));
+		assert_int_equal(mask >> i & 1, last && kind != LPM6_PLAIN && kind != LPM6_POINT);
+		if (!(mask >> i & 1))
+			continue;
 		assert_false(lower);
-		assert_true(range_word(tables, value, 0) <= range_word(tables, value, 1));
-		existing_row(tables, (uint32_t)range_word(tables, value, 2));
-		existing_row(tables, (uint32_t)(range_word(tables, value, 2) >> 32));
-	} else if (value & LPM6_VALUE_LOWER) {
-		assert_false(lower);
-		check_entry(walk, range_word(tables, value, 0), true, 0);
-	} else {
-		existing_row(tables, value);
+		leaf6_own_word(leaf, i);
+		if (kind == LPM6_LOWER) {
+			assert_true(config->lpm6_uses & LPM6_USES_LOWER);
+			check_tree6(tables, config, leaf6_own_word(leaf, i), values, true);
+		} else {
+			assert_true(config->lpm6_uses & LPM6_USES_PREFIX);
+		}
 	}
 }
 
-/* The key that the entry is reached with is not known here, so the first start is not either:
- * where it is wrong, a look-up is. */
-static void check_chunk6(struct walk *walk, uint64_t entry, bool lower)
+/* A node of a level, counted from 1, and all below: the first key of each leaf must lead there. */
+static void check_node6(const struct tree6 *tree, const struct ruleset_config *config,
+			uint32_t values, bool lower, unsigned int level, uint64_t number)
 {
-	uint64_t base = entry_index(entry);
+	const struct tables *tables = tree->tables;
+	uint64_t node = word6(tables, tree->index + level) + 8 * number;
 
-	assert_in_range(entry_count(entry), 1, LPM6_MAX_CHUNK);
-	for (uint32_t i = 0; i < entry_count(entry); i++) {
-		if (i)
-			assert_true(word6(walk->tables, base + i - 1) <
-				    word6(walk->tables, base + i));
-		check_value(walk, chunk6_value(walk->tables, entry, i), lower);
+	for (uint64_t child = 8 * number; child < 8 * number + 8; child++) {
+		uint64_t first = word6(tables, node + child % 8);
+		struct leaf6 leaf;
+
+		if (first == LPM6_NO_CHILD)
+			continue;
+		if (level < tree->depth) {
+			check_node6(tree, config, values, lower, level + 1, child);
+			continue;
+		}
+		leaf = find_leaf6(tree, 2 * first);
+		assert_true(leaf.base == 2 * first);
+		assert_int_equal(leaf.index, word6(tables, tree->index) + LPM6_LEAF_WORDS * child);
+		check_leaf6(&leaf, config, values, lower);
 	}
 }
 
-static void check_entry(struct walk *walk, uint64_t entry, bool lower, int depth)
+static void check_tree6(const struct tables *tables, const struct ruleset_config *config,
+			uint64_t reference, uint32_t values, bool lower)
 {
-	uint64_t first, last;
+	struct tree6 tree = tree6_of(tables, reference);
+	struct leaf6 leaf;
 
-	assert_true(depth < LPM6_MAX_DEPTH);
-	assert_true(walk->left-- > 0);
-	switch (entry_kind(entry)) {
-	case LPM6_ROW:
-	case LPM6_LOWER:
-		assert_int_equal(entry_kind(entry) == LPM6_LOWER,
-				 (entry_index(entry) & LPM6_VALUE_LOWER) != 0);
-		check_value(walk, entry_index(entry), lower);
-		return;
-	case LPM6_CHUNK:
-		check_chunk6(walk, entry, lower);
+	assert_true(config->lpm6_uses & (tree.wide ? LPM6_USES_WIDE : LPM6_USES_NARROW));
+	if (tree.depth) {
+		check_node6(&tree, config, values, lower, 1, 0);
 		return;
 	}
-	first = table_index(entry, 0);
-	last = table_index(entry, UINT64_MAX);
-	for (uint64_t i = first; i <= last; i++)
-		check_entry(walk, word6(walk->tables, i), lower, depth + 1);
+	leaf = find_leaf6(&tree, 0);
+	check_leaf6(&leaf, config, values, lower);
 }
 
 void check_lpm(const struct tables *tables)
@@ -524,13 +599,12 @@ void check_lpm(const struct tables *tables)
 		assert_int_equal(config->n_lpm4, tables->n_lpm4);
 		assert_int_equal(config->n_lpm6, tables->n_lpm6);
 		for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++) {
-			struct walk walk = { tables, 2 * (uint64_t)tables->n_lpm6 + 2 };
-
 			if (config->uses_address & USES_PREFIXES(f, FAMILY_V4) &&
 			    !config->lpm4_stride[f])
 				check_roots(tables, config, config->lpm4_root[f]);
 			if (config->uses_address & USES_PREFIXES(f, FAMILY_V6))
-				check_entry(&walk, config->lpm6_entry[f], false, 0);
+				check_tree6(tables, config, config->lpm6_tree[f],
+					    config->lpm6_values[f], false);
 		}
 	}
 }
