@@ -156,25 +156,34 @@ enum lpm4_kind {
 #define LPM4_TREE_MAX_STEPS 4
 
 /*
- * IPv6: a search for the upper 64 bits of the address, then, only where prefixes longer than 64
- * are, one for the lower. Both walk from an entry:
- *   a row;
- *   a table of 2^bits entries, chosen by the next bits of the key;
- *   a chunk of n starts in ascending order, followed by n values of 32 bits: a row, or the
- *   index of the entry where the search for the lower half begins, or of a range.
- * A range is one interval within one upper half, as a list of hosts has them: three words, the
- * first and the last lower half of it, and the row within (below) and outside (above). What is
- * outside also holds for the upper halves up to the next start.
- * Tables are as wide as there are prefixes, so nearly all of the key is consumed in one or two
- * of them, and chunks are a line or two.
+ * IPv6: static B+-trees over keys of 64 bits: one over the upper halves of all addresses, and
+ * one over the lower halves wherever an upper half is cut in a way that its entry cannot say.
+ * Words of 64 bits. A tree is known by a reference: from the lowest bit, index (32), depth (8),
+ * value size (8: log2 of bytes), leaf words (8), wide (1).
+ *
+ * Depth 0: the tree is the leaf at index. Else the words from index on are the indices of its
+ * leaves, and of each level of nodes from the top. A node is one line: the first keys of eight
+ * children, halved, in ascending order, and LPM6_NO_CHILD. Child k of node i is number 8 * i + k
+ * of the next level. All first keys of leaves are even, so no comparison loses a bit.
+ *
+ * A leaf is `leaf words` long (LPM6_LEAF_WORDS, but for a tree of one): a head; `places` keys in
+ * ascending order, an even number; as many values; and from the end backwards halves of words. A
+ * key is 64 bits (wide), or 32: what (key - the leaf's first key) >> shift is. Places that are not
+ * used repeat the last entry. The head, from the lowest bit: the places of entries that have a
+ * half (24); those that have a second one (24); shift (8); places (8).
+ *
+ * An entry holds from its key to the next. Its value is the number of a word of the field's
+ * values: row (28), other row (28), kind (8).
  */
 #define LPM6_DEPTH_SHIFT 32
-#define LPM6_GROUPS_SHIFT 40
-#define LPM6_VALUE_SHIFT 48
-#define LPM6_LEAF_SHIFT 56
-#define LPM6_WIDE_SHIFT 63
-#define LPM6_GROUP 4
-#define LPM6_MAX_GROUPS 6
+#define LPM6_VALUE_SHIFT 40
+#define LPM6_LEAF_SHIFT 48
+#define LPM6_WIDE_SHIFT 56
+#define LPM6_SECOND_SHIFT 24
+#define LPM6_SHIFT_SHIFT 48
+#define LPM6_PLACES_SHIFT 56
+#define LPM6_MAX_PLACES 24
+#define LPM6_MAX_WIDE_PLACES 12
 #define LPM6_MAX_DEPTH 8
 #define LPM6_NODE_WORDS 8
 #define LPM6_LEAF_WORDS 16
@@ -184,15 +193,17 @@ enum lpm4_kind {
 #define LPM6_KIND_SHIFT (2 * LPM6_ROW_BITS)
 /*
  * Kinds of values. All but PLAIN: for keys behind the entry's, up to the next, the other row. 0
- * to 63: the entry has a word; lower halves that equal it but for that many lowest bits have the
- * row, others the other.
+ * to 63: lower halves of the address that equal the entry's word but for that many lowest bits
+ * have the row, others the other row. A half stands for a word if its lower half does not count,
+ * or, with LPM6_LOW, if its upper half is 0.
  */
 #define LPM6_POINT 64ULL /* the row */
 #define LPM6_PLAIN 65ULL /* the row, for keys behind the entry's, too */
-#define LPM6_LOWER 66ULL /* the entry has a word, the tree of the lower halves */
+#define LPM6_LOWER 66ULL /* the word is the tree of the lower halves */
+#define LPM6_LOW 128ULL  /* a bit: the entry's half is the lower half of the word */
 
 /* Bits of ruleset_config.lpm6_uses: some tree's keys are narrow, or wide; some value's kind is
- * below 64; or is LPM6_LOWER. */
+ * a number of bits; or is LPM6_LOWER. */
 #define LPM6_USES_NARROW 1U
 #define LPM6_USES_WIDE 2U
 #define LPM6_USES_PREFIX 4U

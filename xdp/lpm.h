@@ -312,11 +312,6 @@ static __always_inline __u64 lpm6_depth(__u64 tree)
 	return tree >> LPM6_DEPTH_SHIFT & 0xff;
 }
 
-static __always_inline __u64 lpm6_groups(__u64 tree)
-{
-	return tree >> LPM6_GROUPS_SHIFT & 0xff;
-}
-
 static __always_inline __u64 lpm6_value_size(__u64 tree)
 {
 	return tree >> LPM6_VALUE_SHIFT & 0x3;
@@ -324,14 +319,14 @@ static __always_inline __u64 lpm6_value_size(__u64 tree)
 
 static __always_inline __u64 lpm6_leaf_words(__u64 tree)
 {
-	return tree >> LPM6_LEAF_SHIFT & 0x7f;
+	return tree >> LPM6_LEAF_SHIFT & 0xff;
 }
 
 static __always_inline bool lpm6_wide(__u64 tree)
 {
 	if (!(config.lpm6_uses & LPM6_USES_NARROW))
 		return true;
-	return config.lpm6_uses & LPM6_USES_WIDE && tree >> LPM6_WIDE_SHIFT;
+	return config.lpm6_uses & LPM6_USES_WIDE && tree >> LPM6_WIDE_SHIFT & 1;
 }
 
 /* Where a search ended. */
@@ -378,53 +373,62 @@ static __always_inline __u64 lpm6_less(__u64 a, __u64 b)
 	return ((~a & b) | ((~a | b) & (a - b))) >> 63;
 }
 
-/* Keys are compared first at the beginning of each group, then within one. */
-static __always_inline void lpm6_search_wide(__u64 tree, __u64 key, struct lpm6_found *found)
+static __always_inline __u64 lpm6_places(const struct lpm6_found *found)
+{
+	return found->leaf[0] >> LPM6_PLACES_SHIFT;
+}
+
+/* Keys are compared first at the beginning of each group of four, then within one. What lies
+ * behind the last place is no key, but costs less to compare than not to; so do the others. */
+#define GROUP 4
+
+static __always_inline void lpm6_search_wide(__u64 key, struct lpm6_found *found)
 {
 	const __u64 *keys = found->leaf + 1;
-	__u64 at = 0;
+	__u64 places = lpm6_places(found), at = 0;
 
 #pragma unroll
-	for (int i = LPM6_GROUP; i < 3 * LPM6_GROUP; i += LPM6_GROUP)
-		if ((__u64)i < lpm6_groups(tree) * LPM6_GROUP)
-			at += LPM6_GROUP * (1 - lpm6_less(key, keys[i]));
-	at &= 0xc;
-	if (at > 2 * LPM6_GROUP)
+	for (__u64 i = 1; i < LPM6_MAX_WIDE_PLACES / GROUP; i++)
+		at += ~lpm6_less(key, keys[i * GROUP]) & (i * GROUP - places) >> 63;
+	if (at >= LPM6_MAX_WIDE_PLACES / GROUP)
 		at = 0; /* no key gets here */
-	found->at = at;
+	at *= GROUP;
 	keys += at;
-	at = LPM6_GROUP - 1;
+	places -= at;
+	found->at = at;
+	at = GROUP - 1;
 #pragma unroll
-	for (int i = 1; i < LPM6_GROUP; i++)
-		at -= lpm6_less(key, keys[i]);
-	at &= LPM6_GROUP - 1;
+	for (__u64 i = 1; i < GROUP; i++)
+		at -= lpm6_less(key, keys[i]) | (places - 1 - i) >> 63;
+	at &= GROUP - 1;
 	found->at += at;
 	found->key = keys[at];
 }
 
-static __always_inline void lpm6_search_narrow(__u64 tree, __u64 key, struct lpm6_found *found)
+static __always_inline void lpm6_search_narrow(__u64 key, struct lpm6_found *found)
 {
 	const __u32 *keys = (const __u32 *)(found->leaf + 1);
-	__u64 shift = found->leaf[0] >> 32, near = (key - found->base) >> (shift & 0x3f), at = 0;
+	__u64 shift = found->leaf[0] >> LPM6_SHIFT_SHIFT & 0x3f, places = lpm6_places(found);
+	__u64 near = (key - found->base) >> shift, at = 0;
 
 	if (near > 0xffffffff)
 		near = 0xffffffff;
 #pragma unroll
-	for (int i = LPM6_GROUP; i < LPM6_MAX_GROUPS * LPM6_GROUP; i += LPM6_GROUP)
-		if ((__u64)i < lpm6_groups(tree) * LPM6_GROUP)
-			at += LPM6_GROUP * (1 - ((near - keys[i]) >> 63));
-	at &= 0x1c;
-	if (at > (LPM6_MAX_GROUPS - 1) * LPM6_GROUP)
+	for (__u64 i = 1; i < LPM6_MAX_PLACES / GROUP; i++)
+		at += (~(near - keys[i * GROUP]) & (i * GROUP - places)) >> 63;
+	if (at >= LPM6_MAX_PLACES / GROUP)
 		at = 0; /* no key gets here */
-	found->at = at;
+	at *= GROUP;
 	keys += at;
-	at = LPM6_GROUP - 1;
+	places -= at;
+	found->at = at;
+	at = GROUP - 1;
 #pragma unroll
-	for (int i = 1; i < LPM6_GROUP; i++)
-		at -= (near - keys[i]) >> 63;
-	at &= LPM6_GROUP - 1;
+	for (__u64 i = 1; i < GROUP; i++)
+		at -= ((near - keys[i]) | (places - 1 - i)) >> 63;
+	at &= GROUP - 1;
 	found->at += at;
-	found->key = found->base + ((__u64)keys[at] << (shift & 0x3f));
+	found->key = found->base + ((__u64)keys[at] << shift);
 }
 
 /* Find the entry that holds the key. False if there is none, which no tree says. */
@@ -438,27 +442,32 @@ static __always_inline bool lpm6_search(const __u64 *words, __u64 tree, __u64 va
 	/* Fetch the other line of the leaf while this one is searched. */
 	value = found->leaf[LPM6_LEAF_WORDS / 2];
 	asm volatile("" : : "r"(value));
-	bit = 64 + (lpm6_groups(tree) * LPM6_GROUP << (lpm6_wide(tree) ? 6 : 5));
+	bit = 64 + (lpm6_places(found) << (lpm6_wide(tree) ? 6 : 5));
 	if (lpm6_wide(tree))
-		lpm6_search_wide(tree, key, found);
+		lpm6_search_wide(key, found);
 	else
-		lpm6_search_narrow(tree, key, found);
+		lpm6_search_narrow(key, found);
 	bit += found->at << (size + 3);
 	value = found->leaf[bit / 64 % LPM6_LEAF_WORDS] >> bit % 64;
 	found->value = lpm6_word(words, values + (value & ((1ULL << (8 << size)) - 1)));
 	return true;
 }
 
-/* The word of the entry found: as many from the leaf's end as entries ahead of it have one. */
+/* The word of the entry found: behind as many halves, from the leaf's end, as the entries ahead of
+ * it have. Of one that has a single half, the rest is anything. */
 static __always_inline __u64 lpm6_entry_word(__u64 tree, const struct lpm6_found *found)
 {
-	__u64 ahead = found->leaf[0] & ((1ULL << found->at) - 1) & 0xffffffff;
+	const __u32 *halves = (const __u32 *)found->leaf;
+	__u64 ahead = (1ULL << found->at) - 1, at;
 
-	ahead -= ahead >> 1 & 0x55555555;
-	ahead = (ahead & 0x33333333) + (ahead >> 2 & 0x33333333);
-	ahead = (ahead + (ahead >> 4)) & 0x0f0f0f0f;
-	ahead = (ahead * 0x01010101 & 0xffffffff) >> 24;
-	return found->leaf[(lpm6_leaf_words(tree) - 1 - ahead) % LPM6_LEAF_WORDS];
+	ahead = found->leaf[0] & (ahead | ahead << LPM6_SECOND_SHIFT);
+	ahead -= ahead >> 1 & 0x5555555555555555;
+	ahead = (ahead & 0x3333333333333333) + (ahead >> 2 & 0x3333333333333333);
+	ahead = (ahead + (ahead >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	ahead = ahead * 0x0101010101010101 >> 56;
+	at = 2 * lpm6_leaf_words(tree) - 1 - ahead;
+	return (__u64)halves[at % (2 * LPM6_LEAF_WORDS)] << 32 |
+	       halves[(at - 1) % (2 * LPM6_LEAF_WORDS)];
 }
 
 /* Judged once by the verifier, like parse_ipv6_chain(). */
@@ -484,6 +493,7 @@ __noinline __u32 lpm6_lookup(__u64 tree, __u32 values, __u64 upper, __u64 lower)
 			kind = found.value >> LPM6_KIND_SHIFT;
 			inside = found.key == lower;
 		} else {
+			word >>= (kind & LPM6_LOW) / 4;
 			inside = (word ^ lower) >> (kind & 0x3f) == 0;
 		}
 	}

@@ -110,7 +110,7 @@ static int number_value(struct builder *builder, uint32_t row, uint32_t other, u
 /* --- entries ------------------------------------------------------------------------------ */
 
 static int add_start(struct builder *builder, struct starts *starts, uint64_t key, uint32_t row,
-		     uint32_t other, uint64_t kind, uint64_t word)
+		     uint32_t other, uint64_t kind)
 {
 	struct start *start;
 	int r = array_reserve((void **)&starts->items, &starts->capacity, starts->n + 1,
@@ -119,8 +119,7 @@ static int add_start(struct builder *builder, struct starts *starts, uint64_t ke
 	if (r < 0)
 		return r;
 	start = &starts->items[starts->n++];
-	*start = (struct start){ .key = key, .word = word };
-	start->has_word = kind != LPM6_PLAIN && kind != LPM6_POINT;
+	*start = (struct start){ .key = key, .halves = kind == LPM6_LOWER ? 2 : 0 };
 	r = number_value(builder, row, other, kind, &start->value);
 	if (r < 0)
 		return r;
@@ -129,7 +128,22 @@ static int add_start(struct builder *builder, struct starts *starts, uint64_t ke
 
 static int add_plain(struct builder *builder, struct starts *starts, uint64_t key, uint32_t row)
 {
-	return add_start(builder, starts, key, row, row, LPM6_PLAIN, 0);
+	return add_start(builder, starts, key, row, row, LPM6_PLAIN);
+}
+
+/* The prefix of lower halves that begins at lo has the row, but for the lowest `bits` bits. */
+static int add_prefix(struct builder *builder, uint64_t key, uint64_t lo, uint64_t bits,
+		      uint32_t row, uint32_t other)
+{
+	bool low = bits < 32 && lo >> 32 == 0;
+	int r = add_start(builder, &builder->upper, key, row, other, low ? bits | LPM6_LOW : bits);
+	struct start *start = &builder->upper.items[builder->upper.n - 1];
+
+	if (r < 0)
+		return r;
+	start->halves = low || bits >= 32 ? 1 : 2;
+	start->word = low ? lo << 32 : lo;
+	return 0;
 }
 
 /* The intervals within one upper half, as a tree of their own, of which the upper half's entry is
@@ -147,7 +161,7 @@ static int add_lower(struct builder *builder, const struct interval *items, size
 		if (i + 1 < n && items[i + 1].lo == items[i].lo + 1) {
 			/* A single address says what holds behind it. */
 			r = add_start(builder, lower, items[i].lo, items[i].row, items[i + 1].row,
-				      LPM6_POINT, 0);
+				      LPM6_POINT);
 			i++;
 		} else {
 			r = add_plain(builder, lower, items[i].lo, items[i].row);
@@ -203,19 +217,19 @@ static int split_halves(struct builder *builder, const struct intervals *interva
 		if (next == item + 1 && item->lo == 0) {
 			if (behind && behind->hi == key + 1 && behind->lo == 0) {
 				r = add_start(builder, upper, key, item->row, behind->row,
-					      LPM6_POINT, 0);
+					      LPM6_POINT);
 				row = behind->row;
 			} else {
 				r = add_plain(builder, upper, key, item->row);
 				row = item->row;
 			}
 		} else if (!first && is_prefix(item, next - item, behind, row, &bits)) {
-			r = add_start(builder, upper, key, item->row, row, bits, item->lo);
+			r = add_prefix(builder, key, item->lo, bits, item->row, row);
 		} else {
 			r = add_lower(builder, item, next - item, row);
 			row = next[-1].row;
 			if (r >= 0)
-				r = add_start(builder, upper, key, 0, row, LPM6_LOWER, 0);
+				r = add_start(builder, upper, key, 0, row, LPM6_LOWER);
 		}
 	}
 	return r;
@@ -228,7 +242,7 @@ static void note_uses(struct builder *builder)
 	for (size_t i = 0; i < builder->n_values; i++) {
 		uint64_t kind = builder->values[i] >> LPM6_KIND_SHIFT;
 
-		if (kind < LPM6_POINT)
+		if (kind < LPM6_POINT || kind & LPM6_LOW)
 			builder->tables->lpm6_uses |= LPM6_USES_PREFIX;
 		if (kind == LPM6_LOWER)
 			builder->tables->lpm6_uses |= LPM6_USES_LOWER;

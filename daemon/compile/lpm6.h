@@ -9,10 +9,10 @@
 
 /* An entry of a tree: from the key to the next one. */
 struct start {
-	uint64_t key, word; /* word: if has_word */
-	uint32_t value;     /* by number */
-	uint32_t after;     /* number of the value that says, for all keys: what holds behind it */
-	bool has_word;
+	uint64_t key, word;
+	uint32_t value; /* by number */
+	uint32_t after; /* number of the value that says, for all keys: what holds behind it */
+	uint8_t halves; /* of the word, which the entry has: 0, the upper one, or both */
 };
 
 /* Room for n words in the table, all 0, from a multiple of `align` words on; n up to 512 MiB. 0,

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * lpm6_tree.c: a B+-tree that is never changed: leaves are filled one after the other with as
- * many entries as they hold, and nodes are built over them from below. How many keys, of what
- * width, a leaf has room for is the same for all leaves of a tree: whatever takes the least
- * memory.
+ * many entries as they hold, and nodes are built over them from below.
  */
 #include "lpm6.h"
 
@@ -13,68 +11,77 @@
 
 #define LEAF_BYTES (LPM6_LEAF_WORDS * 8)
 #define HEAD_BYTES 8
-#define MAX_WIDE_GROUPS 3
+#define HALF_BYTES 4
 
-/* What a tree's leaves look like. */
+/* What all leaves of a tree have in common. */
 struct shape {
 	bool wide;
-	unsigned int groups, value_size;
-	size_t places, words; /* of entries, and of words for them */
+	unsigned int value_size;
 };
 
 struct leaf {
 	size_t first, n; /* its starts */
+	size_t places;   /* for keys, an even number */
+	size_t bytes;    /* that are used */
 	uint64_t base;   /* its first key */
 	bool led;        /* ahead of the starts, it has an entry at base for what held before */
 	unsigned int shift;
 };
 
-static size_t keys_bytes(const struct shape *shape)
+static size_t key_bytes(const struct shape *shape)
 {
-	return shape->places * (shape->wide ? 8 : 4);
+	return shape->wide ? 8 : 4;
 }
 
-/* False if a leaf has no room for so much. */
-static bool shape_init(struct shape *shape, bool wide, unsigned int groups, unsigned int value_size)
+static size_t places_for(size_t entries)
 {
-	size_t used;
-
-	*shape = (struct shape){ .wide = wide,
-				 .groups = groups,
-				 .value_size = value_size,
-				 .places = (size_t)groups * LPM6_GROUP };
-	used = HEAD_BYTES + keys_bytes(shape) + (shape->places << value_size);
-	shape->words = used > LEAF_BYTES ? 0 : (LEAF_BYTES - used) / 8;
-	return used <= LEAF_BYTES;
+	return (entries + 1) / 2 * 2;
 }
 
-/* The leaf from start `first` on, as large as it can be. Its first key must be even, and so must
- * be that of the next. */
+static size_t leaf_bytes(const struct shape *shape, size_t places, size_t halves)
+{
+	return HEAD_BYTES + places * (key_bytes(shape) + (1U << shape->value_size)) +
+	       halves * HALF_BYTES;
+}
+
+/*
+ * The leaf from start `first` on, as large as it can be. Its first key must be even, and so must
+ * be that of the next: a leaf that would begin with an odd one gets an entry ahead of it, or the
+ * last start of the leaf before, which has room for three at least.
+ */
 static void cut_leaf(const struct start *starts, size_t n, size_t first, const struct shape *shape,
 		     struct leaf *ret)
 {
+	size_t most = shape->wide ? LPM6_MAX_WIDE_PLACES : LPM6_MAX_PLACES;
 	uint64_t base = starts[first].key & ~UINT64_C(1), all = 0;
 	bool led = starts[first].key & 1;
-	size_t words = 0, end = first;
+	size_t halves = 0, end = first;
 	unsigned int shift = 63;
 
-	for (; end < n && end - first + led < shape->places; end++) {
-		uint64_t distance = starts[end].key - base, bits = all | distance;
-		unsigned int needed = bits ? __builtin_ctzll(bits) : 63;
+	for (; end < n && end - first + led < most; end++) {
+		uint64_t distance = starts[end].key - base;
+		size_t places = places_for(end - first + led + 1);
+		unsigned int needed = all | distance ? __builtin_ctzll(all | distance) : 63;
 
-		if (words + starts[end].has_word > shape->words ||
+		if (leaf_bytes(shape, places, halves + starts[end].halves) > LEAF_BYTES ||
 		    (!shape->wide && distance >> needed > UINT32_MAX))
 			break;
-		words += starts[end].has_word;
-		all = bits;
+		halves += starts[end].halves;
+		all |= distance;
 		shift = needed;
 	}
 	if (end < n && starts[end].key & 1 && starts[end - 1].key == starts[end].key - 1)
-		end--;
-	*ret = (struct leaf){ first, end - first, base, led, shift };
+		halves -= starts[--end].halves;
+	*ret = (struct leaf){ .first = first,
+			      .n = end - first,
+			      .places = places_for(end - first + led),
+			      .base = base,
+			      .led = led,
+			      .shift = shift };
+	ret->bytes = leaf_bytes(shape, ret->places, halves);
 }
 
-/* The number of leaves, or max + 1 if there are more. */
+/* The number of leaves; any number above max if there are more. */
 static size_t count_leaves(const struct start *starts, size_t n, const struct shape *shape,
 			   size_t max)
 {
@@ -89,41 +96,17 @@ static size_t count_leaves(const struct start *starts, size_t n, const struct sh
 	return leaves;
 }
 
-static size_t count_words(const struct start *starts, size_t n)
+/* Keys that are narrow, unless the starts are so far apart that this takes more leaves. */
+static size_t choose_shape(const struct start *starts, size_t n, struct shape *shape)
 {
-	size_t words = 0;
+	size_t narrow = count_leaves(starts, n, shape, SIZE_MAX - 1), wide;
 
-	for (size_t i = 0; i < n; i++)
-		words += starts[i].has_word;
-	return words;
-}
-
-/* The shape that needs the fewest leaves, and of those with one leaf, the fewest words. */
-static size_t choose_shape(const struct start *starts, size_t n, unsigned int value_size,
-			   struct shape *ret)
-{
-	size_t best = SIZE_MAX - 1, words = count_words(starts, n);
-
-	for (int wide = 0; wide <= 1; wide++) {
-		unsigned int most = wide ? MAX_WIDE_GROUPS : LPM6_MAX_GROUPS;
-
-		for (unsigned int groups = 1; groups <= most; groups++) {
-			struct shape shape;
-			size_t leaves;
-
-			/* Two words: or an odd key behind an even one might be left alone. */
-			if (!shape_init(&shape, wide, groups, value_size) ||
-			    (words && shape.words < 2))
-				continue;
-			leaves = count_leaves(starts, n, &shape, best);
-			if (leaves < best || (leaves == best && leaves == 1 &&
-					      keys_bytes(&shape) < keys_bytes(ret))) {
-				best = leaves;
-				*ret = shape;
-			}
-		}
-	}
-	return best;
+	if (narrow == 1)
+		return narrow;
+	shape->wide = true;
+	wide = count_leaves(starts, n, shape, narrow);
+	shape->wide = wide < narrow;
+	return shape->wide ? wide : narrow;
 }
 
 static void put(uint64_t *words, size_t bit, uint64_t number)
@@ -135,7 +118,7 @@ static void put(uint64_t *words, size_t bit, uint64_t number)
 static void write_entry(const struct leaf *leaf, const struct shape *shape, uint64_t key,
 			uint32_t value, size_t place, size_t end, uint64_t *words)
 {
-	size_t values = 8 * (HEAD_BYTES + keys_bytes(shape));
+	size_t values = 8 * (HEAD_BYTES + leaf->places * key_bytes(shape));
 
 	for (; place < end; place++) {
 		uint32_t near = (key - leaf->base) >> leaf->shift;
@@ -151,21 +134,25 @@ static void write_entry(const struct leaf *leaf, const struct shape *shape, uint
 static void write_leaf(const struct start *starts, const struct leaf *leaf,
 		       const struct shape *shape, size_t leaf_words, uint64_t *words)
 {
-	uint64_t *word = words + leaf_words;
+	char *half = (char *)(words + leaf_words);
 	size_t place = leaf->led;
 
-	words[0] = (uint64_t)leaf->shift << 32;
+	words[0] = (uint64_t)leaf->shift << LPM6_SHIFT_SHIFT | (uint64_t)leaf->places
+								       << LPM6_PLACES_SHIFT;
 	if (leaf->led)
 		write_entry(leaf, shape, leaf->base, starts[leaf->first - 1].after, 0, 1, words);
 	for (size_t i = 0; i < leaf->n; i++, place++) {
 		const struct start *start = &starts[leaf->first + i];
-		size_t end = i + 1 == leaf->n ? shape->places : place + 1;
+		size_t end = i + 1 == leaf->n ? leaf->places : place + 1;
 
 		write_entry(leaf, shape, start->key, start->value, place, end, words);
-		/* Of places with the same key, the last is found. */
-		if (start->has_word) {
-			words[0] |= UINT64_C(1) << (end - 1);
-			*--word = start->word;
+		for (unsigned int j = 0; j < start->halves; j++) {
+			uint32_t number = start->word >> (j ? 0 : 32);
+
+			/* Of places with the same key, the last is found. */
+			words[0] |= UINT64_C(1) << (end - 1 + j * LPM6_SECOND_SHIFT);
+			half -= HALF_BYTES;
+			memcpy(half, &number, HALF_BYTES);
 		}
 	}
 }
@@ -235,14 +222,15 @@ static int write_levels(struct tables *tables, const struct start *starts, size_
 static int write_single(struct tables *tables, const struct start *starts, size_t n,
 			const struct shape *shape, size_t *ret_words, uint32_t *ret_index)
 {
-	size_t bytes = HEAD_BYTES + keys_bytes(shape) + (shape->places << shape->value_size);
-	size_t words = (bytes + 7) / 8 + count_words(starts, n);
 	struct leaf leaf;
-	int r = lpm6_reserve(tables, words, 1, ret_index);
+	size_t words;
+	int r;
 
+	cut_leaf(starts, n, 0, shape, &leaf);
+	words = (leaf.bytes + 7) / 8;
+	r = lpm6_reserve(tables, words, 1, ret_index);
 	if (r < 0)
 		return r;
-	cut_leaf(starts, n, 0, shape, &leaf);
 	write_leaf(starts, &leaf, shape, words, tables->lpm6 + *ret_index);
 	*ret_words = words;
 	return 0;
@@ -251,8 +239,8 @@ static int write_single(struct tables *tables, const struct start *starts, size_
 int lpm6_tree(struct tables *tables, const struct start *starts, size_t n, unsigned int value_size,
 	      uint64_t *ret_tree)
 {
-	struct shape shape = {};
-	size_t leaves = choose_shape(starts, n, value_size, &shape), words = LPM6_LEAF_WORDS;
+	struct shape shape = { .value_size = value_size };
+	size_t leaves = choose_shape(starts, n, &shape), words = LPM6_LEAF_WORDS;
 	uint32_t index = 0;
 	int r;
 
@@ -264,7 +252,6 @@ int lpm6_tree(struct tables *tables, const struct start *starts, size_t n, unsig
 		return r;
 	tables->lpm6_uses |= shape.wide ? LPM6_USES_WIDE : LPM6_USES_NARROW;
 	*ret_tree = index | (uint64_t)depth_of(leaves) << LPM6_DEPTH_SHIFT |
-		    (uint64_t)shape.groups << LPM6_GROUPS_SHIFT |
 		    (uint64_t)value_size << LPM6_VALUE_SHIFT | (uint64_t)words << LPM6_LEAF_SHIFT |
 		    (uint64_t)shape.wide << LPM6_WIDE_SHIFT;
 	return 0;

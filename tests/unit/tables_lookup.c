@@ -365,7 +365,7 @@ static uint64_t word6(const struct tables *tables, uint64_t index)
 struct tree6 {
 	const struct tables *tables;
 	uint64_t index;
-	unsigned int depth, places, value_bytes, leaf_words;
+	unsigned int depth, value_bytes, leaf_words;
 	bool wide;
 };
 
@@ -375,14 +375,12 @@ static struct tree6 tree6_of(const struct tables *tables, uint64_t reference)
 		.tables = tables,
 		.index = reference & UINT32_MAX,
 		.depth = reference >> 32 & 0xff,
-		.places = 4 * (reference >> 40 & 0xff),
-		.value_bytes = 1U << (reference >> 48 & 0xff),
-		.leaf_words = reference >> 56 & 0x7f,
-		.wide = reference >> 63,
+		.value_bytes = 1U << (reference >> 40 & 0xff),
+		.leaf_words = reference >> 48 & 0xff,
+		.wide = reference >> 56 & 1,
 	};
 
 	assert_true(tree.depth <= LPM6_MAX_DEPTH);
-	assert_in_range(tree.places, 4, tree.wide ? 12 : 24);
 	assert_in_range(tree.value_bytes, 1, 4);
 	assert_in_range(tree.leaf_words, 2, LPM6_LEAF_WORDS);
 	assert_true(tree.depth == 0 || tree.leaf_words == LPM6_LEAF_WORDS);
@@ -391,14 +389,20 @@ static struct tree6 tree6_of(const struct tables *tables, uint64_t reference)
 
 struct leaf6 {
 	const struct tree6 *tree;
-	uint64_t index, base;
+	uint64_t index, base, head;
+	unsigned int places;
 };
 
 /* The program reads leaves as a whole, however long they are. */
 static struct leaf6 leaf6_at(const struct tree6 *tree, uint64_t index, uint64_t base)
 {
+	uint64_t head = word6(tree->tables, index);
+	unsigned int places = head >> 56;
+
 	assert_true(index + LPM6_LEAF_WORDS <= tree->tables->n_lpm6);
-	return (struct leaf6){ tree, index, base };
+	assert_in_range(places, 2, tree->wide ? 12 : 24);
+	assert_int_equal(places % 2, 0);
+	return (struct leaf6){ tree, index, base, head, places };
 }
 
 static struct leaf6 find_leaf6(const struct tree6 *tree, uint64_t key)
@@ -442,27 +446,43 @@ static uint64_t leaf6_key(const struct leaf6 *leaf, unsigned int place)
 		return leaf6_word(leaf, 1 + place);
 	word = leaf6_word(leaf, 1 + place / 2);
 	memcpy(near, &word, sizeof(near));
-	return leaf->base + ((uint64_t)near[place % 2] << (leaf6_word(leaf, 0) >> 32));
+	return leaf->base + ((uint64_t)near[place % 2] << (leaf->head >> 48 & 0xff));
 }
 
 static uint32_t leaf6_value(const struct leaf6 *leaf, unsigned int place)
 {
 	const struct tree6 *tree = leaf->tree;
 	unsigned int bits = 8 * tree->value_bytes;
-	unsigned int bit = 64 + tree->places * (tree->wide ? 64 : 32) + place * bits;
+	unsigned int bit = 64 + leaf->places * (tree->wide ? 64 : 32) + place * bits;
 
 	return (uint32_t)(leaf6_word(leaf, bit / 64) >> bit % 64 & ((UINT64_C(1) << bits) - 1));
 }
 
+static unsigned int leaf6_halves(const struct leaf6 *leaf, unsigned int place)
+{
+	unsigned int first = leaf->head >> place & 1, second = leaf->head >> (24 + place) & 1;
+
+	assert_true(first || !second);
+	return first + second;
+}
+
+/* An entry's word, of which a half that it does not have is 0. */
 static uint64_t leaf6_own_word(const struct leaf6 *leaf, unsigned int place)
 {
-	uint64_t mask = leaf6_word(leaf, 0);
-	unsigned int ahead = 0;
+	unsigned int at = 2 * leaf->tree->leaf_words - 1;
+	uint64_t halves[2] = {};
 
-	assert_true(mask >> place & 1);
+	assert_true(leaf6_halves(leaf, place) > 0);
 	for (unsigned int i = 0; i < place; i++)
-		ahead += mask >> i & 1;
-	return leaf6_word(leaf, leaf->tree->leaf_words - 1 - ahead);
+		at -= leaf6_halves(leaf, i);
+	for (unsigned int i = 0; i < leaf6_halves(leaf, place); i++, at--) {
+		uint64_t word = leaf6_word(leaf, at / 2);
+		uint32_t both[2];
+
+		memcpy(both, &word, sizeof(both));
+		halves[i] = both[at % 2];
+	}
+	return halves[0] << 32 | halves[1];
 }
 
 static unsigned int find_place6(const struct leaf6 *leaf, uint64_t key)
@@ -470,7 +490,7 @@ static unsigned int find_place6(const struct leaf6 *leaf, uint64_t key)
 	unsigned int found = 0;
 
 	assert_true(leaf6_key(leaf, 0) == leaf->base);
-	for (unsigned int i = 1; i < leaf->tree->places; i++) {
+	for (unsigned int i = 1; i < leaf->places; i++) {
 		assert_true(leaf6_key(leaf, i - 1) <= leaf6_key(leaf, i));
 		if (leaf6_key(leaf, i) <= key)
 			found = i;
@@ -484,7 +504,8 @@ static uint64_t value6(const struct tables *tables, uint32_t values, uint32_t nu
 
 	existing_row(tables, value & LPM6_ROW_MASK);
 	existing_row(tables, value >> LPM6_ROW_BITS & LPM6_ROW_MASK);
-	assert_true(value >> LPM6_KIND_SHIFT <= LPM6_LOWER);
+	assert_true(value >> LPM6_KIND_SHIFT <= LPM6_LOWER ||
+		    (value >> LPM6_KIND_SHIFT) - LPM6_LOW < 32);
 	return value;
 }
 
@@ -507,7 +528,10 @@ static uint32_t search6(const struct tables *tables, uint64_t reference, uint32_
 		assert_non_null(lower);
 		if (kind == LPM6_LOWER)
 			return search6(tables, word, values, *lower, NULL);
-		inside = (word ^ *lower) >> kind == 0;
+		if (kind >= LPM6_LOW)
+			inside = (word >> 32 ^ *lower) >> (kind - LPM6_LOW) == 0;
+		else
+			inside = (word ^ *lower) >> kind == 0;
 	}
 	return value >> (inside ? 0 : LPM6_ROW_BITS) & LPM6_ROW_MASK;
 }
@@ -529,18 +553,19 @@ static void check_leaf6(const struct leaf6 *leaf, const struct ruleset_config *c
 			uint32_t values, bool lower)
 {
 	const struct tables *tables = leaf->tree->tables;
-	uint64_t mask = leaf6_word(leaf, 0) & UINT32_MAX;
 
-	for (unsigned int i = 0; i < leaf->tree->places; i++) {
-		bool last =
-			i + 1 == leaf->tree->places || leaf6_key(leaf, i) != leaf6_key(leaf, i + 1);
+	for (unsigned int i = 0; i < leaf->places; i++) {
+		bool last = i + 1 == leaf->places || leaf6_key(leaf, i) != leaf6_key(leaf, i + 1);
 		uint64_t value = value6(tables, values, leaf6_value(leaf, i));
 		unsigned int kind = value >> LPM6_KIND_SHIFT;
 
 		find_place6(leaf, leaf6_key(leaf, i));
-		assert_int_equal(mask >> i & 1, last && kind != LPM6_PLAIN && kind != LPM6_POINT);
-		if (!(mask >> i & 1))
+		if (!last || kind == LPM6_PLAIN || kind == LPM6_POINT) {
+			assert_int_equal(leaf6_halves(leaf, i), 0);
 			continue;
+		}
+		if (kind == LPM6_LOWER || kind < 32)
+			assert_int_equal(leaf6_halves(leaf, i), 2);
 		assert_false(lower);
 		leaf6_own_word(leaf, i);
 		if (kind == LPM6_LOWER) {
