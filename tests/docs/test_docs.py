@@ -21,7 +21,7 @@ import tap  # noqa: E402  pylint: disable=wrong-import-position
 BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build"))
 XDPGATE = BUILD / "daemon" / "ctl" / "xdpgate"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md",
-             "docs/semantics.md", "docs/varlink.md")
+             "docs/lpm.md", "docs/semantics.md", "docs/varlink.md")
 
 
 def read(path):

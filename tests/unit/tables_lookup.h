@@ -34,5 +34,13 @@ struct scalar_rows lookup_scalars(const struct tables *tables, const struct rule
 
 void check_summaries(const struct tables *tables);
 
-/* Walk all that can be reached: every root, table and chunk, whatever address leads there. */
+/* The row, which there must be. */
+uint32_t existing_row(const struct tables *tables, uint32_t row);
+
+/* Walk all that can be reached: every entry, chunk and leaf, whatever address leads there; of all
+ * fields and families, or one of them. */
 void check_lpm(const struct tables *tables);
+void check_lpm4(const struct tables *tables, const struct ruleset_config *config,
+		unsigned int field);
+void check_lpm6(const struct tables *tables, const struct ruleset_config *config,
+		unsigned int field);
