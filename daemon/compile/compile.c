@@ -84,7 +84,7 @@ static int fill_actions(struct compiler *compiler)
 		tables->actions[i].verdict = VERDICT_NONE;
 	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		tables->actions[bit] = (struct rule_action){
-			.verdict = rule->verdict,
+			.verdict = rule->shadow ? VERDICT_NONE : rule->verdict,
 			.redirect = rule->verdict == VERDICT_REDIRECT ? rule->redirect : 0,
 		};
 	return 0;
@@ -94,6 +94,8 @@ static bool applies_to(const struct rule *rule, size_t interface)
 {
 	const struct interface_match *match = &rule->interface;
 
+	if (rule->expiry.past)
+		return false;
 	if (!match->present)
 		return true;
 	for (size_t i = 0; i < match->n_interfaces; i++)
