@@ -233,10 +233,12 @@ static int add_anchor(struct loader *loader, struct ruleset_draft *draft, const 
 
 	for (size_t i = 0; i < ruleset->n_anchors; i++)
 		if (!strcmp(ruleset->anchors[i].name, node->text))
-			return node_error(loader, node, "policy '%s' has an anchor '%s' %s already; give this one another name",
-					  ruleset->name, node->text,
-					  place_text(&ruleset->anchors[i].place, node, buffer,
-						     sizeof(buffer)));
+			return node_error(
+				loader, node,
+				"policy '%s' has an anchor '%s' %s already; give this one another name",
+				ruleset->name, node->text,
+				place_text(&ruleset->anchors[i].place, node, buffer,
+					   sizeof(buffer)));
 	if (ruleset->n_anchors == MAX_ANCHORS)
 		return node_error(loader, node, "more than %d anchors in one policy", MAX_ANCHORS);
 	if (!ruleset->anchors) {

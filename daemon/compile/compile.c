@@ -37,7 +37,8 @@ static int too_many_rules(struct compiler *compiler, const struct ruleset *rules
 	const struct rule *rule = &ruleset->rules[fit];
 	struct diag_place place = { .file = rule->place.file,
 				    .line = rule->place.line,
-				    .column = rule->place.column };
+				    .column = rule->place.column,
+				    .included_from = rule->place.included_from };
 
 	return diag_error(compiler->diags, &place,
 			  "rule '%s' of policy '%s' is one too many: all policies together may "
@@ -219,7 +220,8 @@ static int too_big(struct compiler *compiler)
 		if (bit == compiler->at_rule) {
 			struct diag_place place = { .file = rule->place.file,
 						    .line = rule->place.line,
-						    .column = rule->place.column };
+						    .column = rule->place.column,
+						    .included_from = rule->place.included_from };
 
 			return diag_error(compiler->diags, &place,
 					  "at rule '%s' of policy '%s' the policy's conditions "
