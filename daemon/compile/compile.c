@@ -126,7 +126,7 @@ static void note_fields(struct compiler *compiler)
 			for (int field = 0; field < N_MAC_FIELDS; field++)
 				if (rule->mac[field].present)
 					config->uses_macs |= 1U << field;
-			if (rule->interface.present)
+			if (rule->interface.present || rule->expiry.past)
 				config->uses_interface = true;
 		}
 	}
