@@ -126,6 +126,23 @@ static char *copy_source(const struct diag_place *place)
 	return printable_copy(place->source, len, true);
 }
 
+/* The message, with the way that led to its file. NULL when out of memory. */
+static char *format_message(const struct diag_place *place, const char *format, va_list args)
+{
+	_cleanup_free_ char *message = NULL;
+	char *whole;
+
+	if (vasprintf(&message, format, args) < 0) {
+		message = NULL;
+		return NULL;
+	}
+	if (!place || !place->included_from)
+		return TAKE_PTR(message);
+	if (asprintf(&whole, "%s (included from %s)", message, place->included_from) < 0)
+		return NULL;
+	return whole;
+}
+
 int diag_addv(struct diags *diags, enum severity severity, const struct diag_place *place,
 	      const char *format, va_list args)
 {
@@ -139,10 +156,9 @@ int diag_addv(struct diags *diags, enum severity severity, const struct diag_pla
 	slot = slot_for(diags, severity);
 	if (!slot)
 		return r;
-	if (vasprintf(&diag.message, format, args) < 0) {
-		diag.message = NULL;
+	diag.message = format_message(place, format, args);
+	if (!diag.message)
 		return r;
-	}
 	make_printable(diag.message, strlen(diag.message), false);
 	if (place) {
 		diag.line = place->line;

@@ -43,7 +43,8 @@ struct diag_place {
 	const char *file;
 	unsigned int line, column, width;
 	const char *source;
-	size_t source_len; /* source need not end in NUL */
+	size_t source_len;         /* source need not end in NUL */
+	const char *included_from; /* "edge.yaml:3:10", …: is added to the message; or NULL */
 };
 
 /* Add one; place may be NULL. Out of memory counts it and drops the text. Returns -EINVAL for an

@@ -493,6 +493,8 @@ static bool interface_holds(const struct interface_match *match, size_t interfac
 static bool rule_matches(const struct policy *policy, const struct rule *rule, size_t interface,
 			 const struct facts *facts)
 {
+	if (rule->expiry.past)
+		return false;
 	if (!facts->ip && !rule->scalar[FIELD_ETHERTYPE].present)
 		return false;
 	for (size_t i = 0; i < N_ADDRESS_FIELDS; i++) {
@@ -531,7 +533,7 @@ static bool judge_by_rules(const struct policy *policy, const struct ruleset *ru
 			continue;
 		if (answer->counted)
 			answer->counted[i] = 1;
-		if (rule->verdict == VERDICT_NONE)
+		if (rule->verdict == VERDICT_NONE || rule->shadow)
 			continue;
 		answer->verdict = rule->verdict;
 		answer->reason = REASON_NONE;

@@ -1,23 +1,104 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy.c: the end of a policy's life, and the names of the tables in abi.h and verdict.h.
+ * policy.c: the end of a policy's life, copies of rules, and the names of the tables in abi.h and
+ * verdict.h.
  */
 #include "policy.h"
 
+#include <string.h>
+
 #include "util.h"
 
-static void rule_done(struct rule *rule)
+void notes_done(struct notes *notes)
 {
-	free(rule->match_text);
-	free(rule->action_text);
-	for (size_t i = 0; i < N_ADDRESS_FIELDS; i++)
-		free(rule->address[i].sets);
-	for (size_t i = 0; i < N_SCALAR_FIELDS; i++)
-		free(rule->scalar[i].ranges);
-	for (size_t i = 0; i < N_MAC_FIELDS; i++)
-		free(rule->mac[i].macs);
-	free(rule->interface.interfaces);
-	free(rule->actions);
+	free(notes->comment);
+	for (size_t i = 0; i < notes->n_tags; i++)
+		free(notes->tags[i]);
+	free(notes->tags);
+	*notes = (struct notes){ 0 };
+}
+
+/* Each array that a rule owns, with the number of its elements: X(array, n). */
+#define RULE_ARRAYS(X, rule)                                                                       \
+	for (size_t f = 0; f < N_ADDRESS_FIELDS; f++)                                              \
+		X((rule)->address[f].sets, (rule)->address[f].n_sets);                             \
+	for (size_t f = 0; f < N_SCALAR_FIELDS; f++)                                               \
+		X((rule)->scalar[f].ranges, (rule)->scalar[f].n_ranges);                           \
+	for (size_t f = 0; f < N_MAC_FIELDS; f++)                                                  \
+		X((rule)->mac[f].macs, (rule)->mac[f].n_macs);                                     \
+	X((rule)->interface.interfaces, (rule)->interface.n_interfaces);                           \
+	X((rule)->actions, (rule)->n_actions);                                                     \
+	X((rule)->match_text, (rule)->match_text ? strlen((rule)->match_text) + 1 : 0);            \
+	X((rule)->action_text, (rule)->action_text ? strlen((rule)->action_text) + 1 : 0)
+
+void rule_done(struct rule *rule)
+{
+#define FREE(array, n) free(array)
+	RULE_ARRAYS(FREE, rule);
+#undef FREE
+	notes_done(&rule->notes);
+}
+
+static void *copy_of(const void *array, size_t bytes, bool *failed)
+{
+	void *copy = array ? malloc(bytes + 1) : NULL;
+
+	if (copy)
+		memcpy(copy, array, bytes);
+	else if (array)
+		*failed = true;
+	return copy;
+}
+
+static void copy_notes(const struct notes *from, struct notes *to, bool *failed)
+{
+	*to = (struct notes){ 0 };
+	if (from->comment)
+		to->comment = copy_of(from->comment, strlen(from->comment) + 1, failed);
+	if (from->n_tags)
+		to->tags = calloc(from->n_tags, sizeof(*to->tags));
+	if (from->n_tags && !to->tags)
+		*failed = true;
+	for (size_t i = 0; to->tags && i < from->n_tags; i++)
+		to->tags[to->n_tags++] = copy_of(from->tags[i], strlen(from->tags[i]) + 1, failed);
+}
+
+int rule_copy(const struct rule *rule, const char *name, struct rule *ret)
+{
+	struct rule copy = *rule;
+	bool failed = false;
+
+#define COPY(array, n) (array) = copy_of((array), (n) * sizeof(*(array)), &failed)
+	RULE_ARRAYS(COPY, &copy);
+#undef COPY
+	copy_notes(&rule->notes, &copy.notes, &failed);
+	if (failed) {
+		rule_done(&copy);
+		return -ENOMEM;
+	}
+	snprintf(copy.name, sizeof(copy.name), "%s", name);
+	*ret = copy;
+	return 0;
+}
+
+size_t rule_bytes(const struct rule *rule)
+{
+	size_t bytes = sizeof(*rule);
+
+#define ADD(array, n) bytes += (n) * sizeof(*(array))
+	RULE_ARRAYS(ADD, rule);
+#undef ADD
+	if (rule->notes.comment)
+		bytes += strlen(rule->notes.comment) + 1;
+	for (size_t i = 0; i < rule->notes.n_tags; i++)
+		bytes += sizeof(char *) + strlen(rule->notes.tags[i]) + 1;
+	return bytes;
+}
+
+static void policy_file_done(struct policy_file *file)
+{
+	free(file->path);
+	free(file->included_from);
 }
 
 struct policy *policy_free(struct policy *policy)
@@ -28,23 +109,31 @@ struct policy *policy_free(struct policy *policy)
 		for (size_t j = 0; j < policy->rulesets[i].n_rules; j++)
 			rule_done(&policy->rulesets[i].rules[j]);
 		free(policy->rulesets[i].rules);
+		free(policy->rulesets[i].anchors);
 	}
 	free(policy->rulesets);
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		free(policy->sets[i].v4);
 		free(policy->sets[i].v6);
+		notes_done(&policy->sets[i].notes);
 	}
 	free(policy->sets);
-	for (size_t i = 0; i < policy->n_port_sets; i++)
+	for (size_t i = 0; i < policy->n_port_sets; i++) {
 		free(policy->port_sets[i].ranges);
+		notes_done(&policy->port_sets[i].notes);
+	}
 	free(policy->port_sets);
-	for (size_t i = 0; i < policy->n_mac_sets; i++)
+	for (size_t i = 0; i < policy->n_mac_sets; i++) {
 		free(policy->mac_sets[i].macs);
+		notes_done(&policy->mac_sets[i].notes);
+	}
 	free(policy->mac_sets);
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		notes_done(&policy->interfaces[i].notes);
 	free(policy->interfaces);
 	free(policy->redirects);
 	for (size_t i = 0; i < policy->n_files; i++)
-		free(policy->files[i].path);
+		policy_file_done(&policy->files[i]);
 	free(policy->files);
 	free(policy);
 	return NULL;

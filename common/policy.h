@@ -20,6 +20,7 @@
 struct place {
 	const char *file;          /* owned by the policy */
 	unsigned int line, column; /* from 1; 0: unknown */
+	const char *included_from; /* of an included file: where; owned by the policy, or NULL */
 };
 
 struct prefix_v4 {
@@ -32,6 +33,19 @@ struct prefix_v6 {
 	uint8_t len;     /* 0 .. 128 */
 };
 
+/* What people and programs note beside a rule, a set, an interface. */
+struct notes {
+	char *comment; /* NULL: none */
+	char **tags;
+	size_t n_tags;
+};
+
+/* When a rule or a set ends, in seconds since 1970; 0: never. */
+struct expiry {
+	int64_t at;
+	bool past; /* it was over when the policy was made: the rule is off, the set is empty */
+};
+
 /* A named set, or the literal prefixes of one condition (name is then ""). */
 struct prefix_set {
 	char name[NAME_LEN];
@@ -41,6 +55,8 @@ struct prefix_set {
 	size_t n_v4;
 	struct prefix_v6 *v6;
 	size_t n_v6;
+	struct notes notes;
+	struct expiry expiry;
 };
 
 struct range {
@@ -53,6 +69,8 @@ struct port_set {
 	struct place place;
 	struct range *ranges; /* ascending; they do not touch */
 	size_t n_ranges;
+	struct notes notes;
+	struct expiry expiry;
 };
 
 /* A named set of MAC addresses. Conditions that name it have its addresses among their own. */
@@ -61,6 +79,8 @@ struct mac_set {
 	struct place place;
 	uint8_t (*macs)[MAC_BYTES]; /* as on the wire; ascending, each once */
 	size_t n_macs;
+	struct notes notes;
+	struct expiry expiry;
 };
 
 /* Matches an address that lies in any of the sets (or in none, if negated). */
@@ -103,8 +123,12 @@ struct action {
 };
 
 struct rule {
-	char name[NAME_LEN];
+	char name[NAME_LEN]; /* of one that a group brings: GROUP/RULE; unique in the ruleset */
 	struct place place;
+	bool from_group;
+	bool shadow;          /* it only counts and goes on, whatever its verdict says */
+	struct expiry expiry; /* past: it never matches */
+	struct notes notes;
 	char *match_text;  /* the condition, normalised, on one line: for people */
 	char *action_text; /* likewise, the action list */
 	struct address_match address[N_ADDRESS_FIELDS];
@@ -113,8 +137,15 @@ struct rule {
 	struct interface_match interface;
 	struct action *actions; /* in order; at most one is terminal, and that is the last */
 	size_t n_actions;
-	enum verdict verdict; /* of the terminal action; VERDICT_NONE: the rule goes on */
+	enum verdict verdict; /* of the terminal action; VERDICT_NONE: the judging goes on */
 	uint32_t redirect;    /* VERDICT_REDIRECT: index into policy.redirects */
+};
+
+/* A named place among the rules. Nothing stands there; packets do not notice it. */
+struct anchor {
+	char name[NAME_LEN]; /* unique in the ruleset */
+	struct place place;
+	size_t position; /* of the rule behind it */
 };
 
 /* One entry of `policies:`: an ordered list of rules and a default. */
@@ -124,6 +155,8 @@ struct ruleset {
 	enum verdict default_verdict;
 	struct rule *rules;
 	size_t n_rules;
+	struct anchor *anchors; /* in order */
+	size_t n_anchors;
 };
 
 enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
@@ -135,6 +168,7 @@ struct interface {
 	uint32_t ruleset;    /* index into policy.rulesets */
 	enum attach_mode mode;
 	bool required; /* the daemon is not ready before it filters here */
+	struct notes notes;
 };
 
 struct redirect {
@@ -144,7 +178,9 @@ struct redirect {
 
 /* A file that the policy was made from, in the order of reading; [0] is the policy file. */
 struct policy_file {
-	char *path;
+	char *path;          /* or "builtin:NAME@VERSION" */
+	bool builtin;        /* it is a part of xdpgate: there is no such file */
+	char *included_from; /* of included ones: "edge.yaml:3:10", …; else NULL */
 	uint64_t n_prefixes; /* list files */
 	bool keep;           /* list files: the policy asks for a copy of it to be kept */
 	uint64_t copy_usec;  /* not 0: it could not be read, a copy of this time stands for it */
@@ -170,11 +206,19 @@ struct policy {
 	enum verdict fate_extension; /* likewise */
 	enum verdict fate_non_ip;    /* drop | pass */
 	bool fail_closed;            /* entry program with an empty slot: drop instead of pass */
+	int64_t next_expiry;         /* when the next rule or set ends; 0: none will */
 	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
 };
 
 /* Frees a policy and all it owns; NULL and half-built ones are fine. Returns NULL. */
 struct policy *policy_free(struct policy *policy);
+
+/* A copy that owns all it has, under another name. 0, or -ENOMEM with *ret untouched. */
+int rule_copy(const struct rule *rule, const char *name, struct rule *ret);
+void rule_done(struct rule *rule);
+void notes_done(struct notes *notes);
+/* How many bytes the rule owns, about. */
+size_t rule_bytes(const struct rule *rule);
 
 /* Names from the tables of abi.h and verdict.h; NULL past their ends. */
 const char *verdict_name(unsigned int verdict);

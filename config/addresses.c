@@ -96,7 +96,7 @@ static int parse_address(struct loader *loader, const struct node *item, void *t
 	}
 	if (text_list_add(&state->items, "%s", prefix_format(&prefix, buffer)) < 0)
 		return -ENOMEM;
-	place = source_place(&loader->source, item->offset, item->width);
+	place = source_place(item->source, item->offset, item->width);
 	return set_add(loader, &loader->policy->sets[state->literals], &state->space, &prefix,
 		       &place);
 }

@@ -150,8 +150,12 @@ static int resolve_policies(struct loader *loader)
 static void warn_at(struct loader *loader, const struct place *place, size_t width,
 		    const char *message, const char *name)
 {
-	size_t offset = loader->source.lines[place->line - 1] + place->column - 1;
-	struct diag_place at = source_place(&loader->source, offset, width);
+	const struct source *source = documents_source(&loader->documents, place->file);
+	size_t offset = source->lines[place->line - 1] + place->column - 1;
+	struct diag_place at = source_place(source, offset, width);
+
+	if (source->builtin) /* nobody needs all of it */
+		return;
 
 	diag_warning(loader->diags, &at, message, name);
 }
@@ -186,7 +190,9 @@ static void check_ruleset(struct loader *loader, size_t index)
 	for (size_t i = 0; i < ruleset->n_rules; i++) {
 		const struct rule *rule = &ruleset->rules[i];
 
-		if (rule->interface.present && !is_judged_on(policy, index, &rule->interface))
+		/* Groups are for several policies, each on other interfaces. */
+		if (rule->interface.present && !rule->from_group &&
+		    !is_judged_on(policy, index, &rule->interface))
 			warn_at(loader, &rule->place, strlen(rule->name),
 				"rule '%s' never matches: its policy is on none of these "
 				"interfaces",
@@ -203,6 +209,12 @@ int policy_check(struct loader *loader, int r)
 		return r; /* what is used cannot be told from half a policy */
 	for (size_t i = 0; i < policy->n_rulesets; i++)
 		check_ruleset(loader, i);
+	for (size_t i = 0; i < loader->group_names.n; i++) {
+		const struct node *name = loader->groups[i].name;
+
+		if (!loader->groups[i].used && !name->source->builtin)
+			node_warning(loader, name, "no rule uses group '%s'", name->text);
+	}
 	for (size_t i = 0; i < loader->set_names.n; i++)
 		if (!loader->named_sets[i].used)
 			warn_at(loader, &loader->named_sets[i].place,

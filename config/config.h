@@ -9,14 +9,17 @@
 #include "policy.h"
 
 /* Limits on what a file may make us do. Past one: an error that names it. */
-#define CONFIG_MAX_FILE_BYTES (16UL << 20)  /* of a policy file */
+#define CONFIG_MAX_FILE_BYTES (16UL << 20)  /* of a policy file and all that it includes */
 #define CONFIG_MAX_LIST_BYTES (512UL << 20) /* of a list file */
 #define CONFIG_MAX_DEPTH 32                 /* nesting of YAML collections */
+#define CONFIG_MAX_INCLUDE_DEPTH 8          /* files that include files … */
+#define CONFIG_MAX_INCLUDES 256             /* in all files */
 #define CONFIG_MAX_PREFIXES 4000000UL       /* of all sets together */
 #define CONFIG_MAX_SETS 4096
 #define CONFIG_MAX_NESTED_SETS 32    /* each within the one before */
 #define CONFIG_MAX_COPIED 40000000UL /* elements of sets that others name, each time */
 #define CONFIG_MAX_GLOB 4096         /* list files of one pattern */
+#define CONFIG_MAX_GROUPS 1024
 #define CONFIG_MAX_INTERFACES 256
 #define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
 #define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */

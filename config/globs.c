@@ -148,7 +148,7 @@ int glob_expand(struct loader *loader, const struct node *pattern, bool keep, st
 		r = check_pattern(loader, pattern);
 	if (r < 0)
 		return r;
-	path = list_path(loader, pattern->text);
+	path = path_resolve(pattern);
 	if (!path)
 		return -ENOMEM;
 	slash = strrchr(path, '/');

@@ -68,16 +68,33 @@ int parse_policy_name(struct loader *loader, const struct node *value, const str
 	return r;
 }
 
+int bool_read(struct loader *loader, const struct node *value, const struct key_schema *key,
+	      bool *ret)
+{
+	uint32_t truth;
+	int r = word_parse(loader, value, bool_words, key->form, &truth);
+
+	if (!r)
+		*ret = truth;
+	return r;
+}
+
 int parse_required(struct loader *loader, const struct node *value, const struct key_schema *key,
 		   void *target)
 {
-	struct interface *interface = target;
-	uint32_t required;
-	int r = word_parse(loader, value, bool_words, key->form, &required);
+	return bool_read(loader, value, key, &((struct interface *)target)->required);
+}
 
-	if (!r)
-		interface->required = required;
-	return r;
+int parse_interface_comment(struct loader *loader, const struct node *value,
+			    const struct key_schema *key, void *target)
+{
+	return comment_read(loader, value, key, &((struct interface *)target)->notes);
+}
+
+int parse_interface_tags(struct loader *loader, const struct node *value,
+			 const struct key_schema *key, void *target)
+{
+	return tags_read(loader, value, key, &((struct interface *)target)->notes);
 }
 
 int parse_mode(struct loader *loader, const struct node *value, const struct key_schema *key,

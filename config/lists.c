@@ -419,18 +419,6 @@ static int read_kept(struct list *list, struct policy_file *file)
 
 /* --- all of it --------------------------------------------------------------------------- */
 
-char *list_path(const struct loader *loader, const char *name)
-{
-	const char *policy = loader->source.path, *slash = strrchr(policy, '/');
-	char *path = NULL;
-
-	if (name[0] == '/' || !slash)
-		return strdup(name);
-	if (asprintf(&path, "%.*s/%s", (int)(slash - policy), policy, name) < 0)
-		return NULL;
-	return path;
-}
-
 int list_read(struct loader *loader, const struct node *name, char *path,
 	      const struct list_reader *reader)
 {

@@ -6,6 +6,7 @@
 #include "loader.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "list_cache.h"
 #include "util.h"
@@ -75,60 +76,28 @@ void file_hash(struct loader *loader, const uint8_t *digest)
 	sha256_update(&loader->hash, SHA256_DIGEST_SIZE, digest);
 }
 
-static void hash_text(struct loader *loader, const char *text, size_t len)
+static int load(struct loader *loader, const char *path, const char *text, size_t len)
 {
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct sha256_ctx hash;
+	bool joined = false;
+	int r = documents_read(loader, path, text, len, &joined);
 
-	sha256_init(&hash);
-	sha256_update(&hash, len, (const uint8_t *)text);
-	sha256_digest(&hash, sizeof(digest), digest);
-	file_hash(loader, digest);
-}
-
-static int parse_document(struct loader *loader)
-{
-	const struct node *root = loader->tree.root;
-	struct diag_place place = { .file = loader->source.path };
-	int r;
-
-	if (!root || node_is_empty(root))
-		return diag_error(loader->diags, &place,
-				  "the file is empty; a policy needs at least 'interfaces' and "
-				  "'policies'");
-	r = node_expect(loader, root, NODE_MAPPING, "a mapping with 'interfaces' and 'policies'");
-	if (r < 0)
+	if (r == -ENOMEM || !joined)
 		return r;
-	return mapping_parse(loader, root, &schema_policy_file, loader->policy);
-}
-
-static int load(struct loader *loader, const char *text, size_t len)
-{
-	int r;
-
-	hash_text(loader, text, len);
-	r = source_init(&loader->source, loader->policy->files[0].path, text, len);
-	if (r < 0)
-		return r;
-	r = source_check(&loader->source, loader->diags);
-	if (r < 0)
-		return r;
-	r = tree_parse(&loader->tree, &loader->source, loader->diags);
-	if (r < 0 && !loader->tree.complete)
-		return r;
-	r = worse(r, parse_document(loader));
+	r = worse(r, mapping_parse(loader, &loader->documents.root, &schema_policy_file,
+				   loader->policy));
 	if (r != -ENOMEM)
 		r = policy_check(loader, r);
 	if (r < 0)
 		return r;
+	policy_note_expiries(loader->policy);
 	sha256_digest(&loader->hash, sizeof(loader->policy->hash), loader->policy->hash);
 	return 0;
 }
 
 static void loader_done(struct loader *loader)
 {
-	tree_done(&loader->tree);
-	source_done(&loader->source);
+	groups_done(loader); /* whose names are in the documents */
+	documents_done(&loader->documents);
 	name_index_done(&loader->set_names);
 	name_index_done(&loader->interface_names);
 	name_index_done(&loader->ruleset_names);
@@ -141,10 +110,13 @@ static int load_text(const char *path, const char *text, size_t len, struct list
 		     struct policy **ret, struct diags *diags)
 {
 	_cleanup_(loader_done) struct loader loader = { .diags = diags, .cache = cache };
-	char *copy;
+	struct timespec now;
 	int r;
 
 	sha256_init(&loader.hash);
+	clock_gettime(CLOCK_REALTIME,
+		      &now); /* not time(): its clock is behind, when a timer fires */
+	loader.now = now.tv_sec;
 	if (len > CONFIG_MAX_FILE_BYTES)
 		return diag_error(diags, &(struct diag_place){ .file = path },
 				  "larger than 16 MiB, the limit for a policy file; put long lists "
@@ -152,14 +124,9 @@ static int load_text(const char *path, const char *text, size_t len, struct list
 	loader.policy = calloc(1, sizeof(*loader.policy));
 	loader.named_sets = calloc(CONFIG_MAX_SETS, sizeof(*loader.named_sets));
 	loader.policy_names = calloc(CONFIG_MAX_INTERFACES, sizeof(*loader.policy_names));
-	copy = strdup(path);
-	if (!copy || !loader.policy || !loader.named_sets || !loader.policy_names) {
-		free(copy);
+	if (!loader.policy || !loader.named_sets || !loader.policy_names)
 		return -ENOMEM;
-	}
-	r = file_add(&loader, copy);
-	if (!r)
-		r = load(&loader, text, len);
+	r = load(&loader, path, text, len);
 	diags_sort(diags);
 	if (!r)
 		*ret = TAKE_PTR(loader.policy);

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "diag.h"
+#include "include.h"
 #include "names.h"
 #include "policy.h"
 #include "schema.h"
@@ -24,6 +25,39 @@ enum set_type { SET_PREFIXES, SET_PORTS, SET_MACS, SET_BAD /* an error was repor
 
 /* Sets are read when all names are known, each after those that it names. */
 enum set_state { SET_WAITING, SET_READING, SET_READ };
+
+/* One entry of a list of rules. */
+enum item_kind { ITEM_RULE, ITEM_USE, ITEM_ANCHOR, ITEM_BAD /* an error was reported */ };
+
+struct rule_item {
+	enum item_kind kind;
+	const struct node *node; /* the rule; of the others, the name */
+	uint32_t group;          /* ITEM_USE: index of the group */
+	struct rule rule;
+};
+
+struct rule_list {
+	const char *group; /* whose it is; NULL: a policy's */
+	struct rule_item *items;
+	size_t n, capacity;
+	struct name_index names; /* of its rules */
+};
+
+struct group {
+	const struct node *name;
+	struct rule_list rules;
+	bool bad;                                          /* an error was reported */
+	bool used;                                         /* something names it */
+	enum { GROUP_NEW, GROUP_OPEN, GROUP_DONE } search; /* of the search for loops */
+};
+
+/* A policy while it is read; target of its keys. */
+struct ruleset_draft {
+	struct ruleset *ruleset;
+	struct rule_list list;    /* as written */
+	const struct node **uses; /* of each group: by which the policy has it; NULL: has not */
+	size_t capacity;          /* of the ruleset's rules */
+};
 
 /* What a set's name stands for. */
 struct named_set {
@@ -39,9 +73,9 @@ struct loader {
 	struct policy *policy;
 	struct diags *diags;
 	struct list_cache *cache; /* NULL: none */
-	struct source source;
-	struct tree tree;
-	struct sha256_ctx hash; /* over the digests of the files */
+	struct documents documents;
+	struct node *joined[MAX_SCHEMA_KEYS]; /* of the top level, by place in its schema */
+	struct sha256_ctx hash;               /* over the digests of the files */
 	size_t sets_capacity, port_sets_capacity, mac_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, files_capacity;
@@ -50,21 +84,27 @@ struct loader {
 	struct named_set *named_sets;             /* by position in set_names */
 	uint32_t reading[CONFIG_MAX_NESTED_SETS]; /* sets, each named by the one before */
 	size_t n_reading;
+	int64_t now; /* seconds since 1970 */
+	struct name_index group_names;
+	struct group *groups;       /* by position in group_names; NULL: none */
+	bool groups_loop;           /* was reported: do not follow them */
+	size_t n_items;             /* entries of all lists of rules */
+	size_t copied_bytes;        /* of rules that groups bring */
 	size_t n_rules, n_prefixes; /* of all policies, of all sets */
 	size_t n_ranges, n_macs;    /* of all conditions */
 	size_t n_copied;            /* elements of sets, to others and to conditions */
 	size_t list_bytes;          /* read from list files so far */
 	size_t n_suggested;         /* candidates looked at so far */
 	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
-	bool ranges_exceeded, macs_exceeded, copied_exceeded;
+	bool ranges_exceeded, macs_exceeded, copied_exceeded, copies_exceeded;
 };
 
 /* A rule while it is read. */
 struct rule_draft {
-	struct rule *rule;
+	struct rule *rule; /* of item */
 	const struct node *node;
-	struct name_index *names; /* of the rules of its policy so far */
-	struct ruleset *ruleset;
+	struct rule_item *item;
+	struct rule_list *list;
 	struct text match, action;                  /* normalised */
 	const struct node *fields[MAX_SCHEMA_KEYS]; /* values in match, by place in its schema */
 };
@@ -77,6 +117,13 @@ int node_error(struct loader *loader, const struct node *node, const char *forma
 int node_warning(struct loader *loader, const struct node *node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 struct place node_place(const struct loader *loader, const struct node *node);
+/* "on line 5", or "at host.yaml:5" if that is another file than the node's. */
+#define PLACE_TEXT 512
+const char *place_text(const struct place *place, const struct node *from, char *buffer,
+		       size_t size);
+/* The node's text is a name or a key that stands elsewhere already; first NULL: somewhere. */
+int refuse_repeated(struct loader *loader, const struct node *node, const char *what,
+		    const struct node *first);
 
 /* 0 if the node is of the kind (a scalar: not empty), else -EINVAL, reported as "expected ...". */
 int node_expect(struct loader *loader, const struct node *node, enum node_kind kind,
@@ -100,6 +147,11 @@ const char *word_suggest(const struct loader *loader, const struct word *words, 
 
 /* Is the name one that may be given to things? If not, -EINVAL, reported. */
 int name_check(struct loader *loader, const struct node *node, const char *one);
+/* The same for rules, whose names may have slashes between. */
+int rule_name_check(struct loader *loader, const struct node *node);
+/* "true" or "false". */
+int bool_read(struct loader *loader, const struct node *value, const struct key_schema *key,
+	      bool *ret);
 /* Position of a name that must be known; -EINVAL, reported with a suggestion. */
 int name_resolve(struct loader *loader, const struct node *node, const char *name,
 		 const struct name_index *index, const char *one, uint32_t *ret);
@@ -141,9 +193,6 @@ struct list_reader {
  * it. */
 int list_read(struct loader *loader, const struct node *name, char *path,
 	      const struct list_reader *reader);
-/* The path that a name in the policy file stands for: relative to the folder of that file. Caller
- * frees; NULL: out of memory. */
-char *list_path(const struct loader *loader, const char *name);
 /* Add a prefix to the set. -EINVAL, reported at place, past CONFIG_MAX_PREFIXES. */
 int set_add(struct loader *loader, struct prefix_set *set, struct prefix_space *space,
 	    const struct prefix *prefix, const struct diag_place *place);
@@ -244,6 +293,27 @@ struct values_state {
 int values_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
 		 struct rule_draft *draft, item_parser *each);
 
+/* --- notes.c, expiry.c --- */
+
+/* The values of `comment`, `tags`, `expires`, of whatever has them. */
+int comment_read(struct loader *loader, const struct node *value, const struct key_schema *key,
+		 struct notes *notes);
+int tags_read(struct loader *loader, const struct node *value, const struct key_schema *key,
+	      struct notes *notes);
+int expiry_read(struct loader *loader, const struct node *value, const struct key_schema *key,
+		struct expiry *ret);
+/* Find out when the policy's next rule or set expires. */
+void policy_note_expiries(struct policy *policy);
+
+/* --- rules.c, groups.c --- */
+
+int rule_list_parse(struct loader *loader, const struct node *value, struct rule_list *list);
+void rule_list_done(struct rule_list *list);
+/* From the list as written to the rules of the policy. */
+int ruleset_fill(struct loader *loader, struct ruleset_draft *draft);
+/* Free the groups; none is fine. */
+void groups_done(struct loader *loader);
+
 /* --- check.c, actions.c, interfaces.c --- */
 
 /* Warn of rules that can never match. */
@@ -257,13 +327,17 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 
 /* --- the parsers that schema.c names --- */
 
-key_parser parse_fail, parse_fate_mapping, parse_sets, parse_interfaces, parse_rulesets;
+key_parser parse_include, parse_fail, parse_fate_mapping, parse_sets, parse_interfaces,
+	parse_rulesets;
 key_parser parse_fate, parse_fate_or_match;
 key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
 key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
 key_parser parse_port, parse_policy_name, parse_required, parse_mode;
-key_parser parse_default, parse_rules;
-key_parser parse_rule_name, parse_match, parse_actions, parse_comment, parse_tags;
+key_parser parse_groups, parse_default, parse_rules;
+key_parser parse_rule_name, parse_match, parse_actions, parse_shadow, parse_use, parse_anchor;
+key_parser parse_rule_comment, parse_rule_tags, parse_rule_expires;
+key_parser parse_set_comment, parse_set_tags, parse_set_expires;
+key_parser parse_interface_comment, parse_interface_tags;
 key_parser parse_match_interface, parse_match_address, parse_match_scalar, parse_match_icmp;
 key_parser parse_match_tcp_flags, parse_match_fragment, parse_flags_set, parse_flags_clear;
 key_parser parse_match_ip_options, parse_match_mac;

@@ -11,14 +11,14 @@
 
 #define SUGGESTION_BUDGET 50000 /* candidates compared for one policy */
 
-static struct diag_place place_of(const struct loader *loader, const struct node *node)
+static struct diag_place place_of(const struct node *node)
 {
-	return source_place(&loader->source, node->offset, node->width);
+	return source_place(node->source, node->offset, node->width);
 }
 
 int node_error(struct loader *loader, const struct node *node, const char *format, ...)
 {
-	struct diag_place place = place_of(loader, node);
+	struct diag_place place = place_of(node);
 	va_list args;
 	int r;
 
@@ -30,7 +30,7 @@ int node_error(struct loader *loader, const struct node *node, const char *forma
 
 int node_warning(struct loader *loader, const struct node *node, const char *format, ...)
 {
-	struct diag_place place = place_of(loader, node);
+	struct diag_place place = place_of(node);
 	va_list args;
 	int r;
 
@@ -42,9 +42,19 @@ int node_warning(struct loader *loader, const struct node *node, const char *for
 
 struct place node_place(const struct loader *loader, const struct node *node)
 {
-	struct diag_place place = place_of(loader, node);
+	struct diag_place place = place_of(node);
 
-	return (struct place){ place.file, place.line, place.column };
+	return (struct place){ place.file, place.line, place.column, place.included_from };
+}
+
+const char *place_text(const struct place *place, const struct node *from, char *buffer,
+		       size_t size)
+{
+	if (place->file == from->source->path)
+		snprintf(buffer, size, "on line %u", place->line);
+	else
+		snprintf(buffer, size, "at %s:%u", place->file, place->line);
+	return buffer;
 }
 
 int node_expect(struct loader *loader, const struct node *node, enum node_kind kind,
@@ -112,11 +122,34 @@ static int refuse_key(struct loader *loader, const struct node *value,
 			  key->text, schema->what, join_keys(schema, buffer, sizeof(buffer)));
 }
 
+int refuse_repeated(struct loader *loader, const struct node *node, const char *what,
+		    const struct node *first)
+{
+	char buffer[PLACE_TEXT];
+	struct place place;
+
+	if (!first)
+		return node_error(loader, node, "%s '%s' is repeated", what, node->text);
+	if (first->source != node->source && (first->source->builtin || node->source->builtin)) {
+		bool is_first = node->source->builtin;
+
+		return node_error(loader, is_first ? first : node,
+				  "%s '%s' is one of %s, which is included; give this one another "
+				  "name, or leave that include out",
+				  what, node->text,
+				  is_first ? node->source->path : first->source->path);
+	}
+	place = node_place(loader, first);
+	return node_error(loader, node, "%s '%s' is repeated; it is %s already", what, node->text,
+			  place_text(&place, node, buffer, sizeof(buffer)));
+}
+
 /* The values of a mapping, by the schema's keys. */
 struct values {
 	const struct node *of[MAX_SCHEMA_KEYS];
-	bool meant[MAX_SCHEMA_KEYS]; /* a wrong key stood for it: it is not missing */
-	bool unsupported;            /* there is a key that comes later: nothing is missing */
+	bool meant[MAX_SCHEMA_KEYS];    /* a wrong key stood for it: it is not missing */
+	bool unsupported;               /* there is a key that comes later: nothing is missing */
+	const struct key_schema *alone; /* … or one that stands alone, also if only meant */
 };
 
 static int collect_value(struct loader *loader, const struct node *value,
@@ -133,8 +166,12 @@ static int collect_value(struct loader *loader, const struct node *value,
 		r = refuse_key(loader, value, schema, &meant);
 		if (meant)
 			values->meant[meant - schema->keys] = true;
+		if (meant && meant->alone)
+			values->alone = meant;
 		return r;
 	}
+	if (key->alone)
+		values->alone = key;
 	if (!key->parse) {
 		values->unsupported = true;
 		return node_error(loader, value->key, "not supported yet: %s '%s' (%s)",
@@ -142,9 +179,7 @@ static int collect_value(struct loader *loader, const struct node *value,
 	}
 	slot = &values->of[key - schema->keys];
 	if (*slot)
-		return node_error(loader, value->key,
-				  "%s '%s' is repeated; it is on line %u already", schema->noun,
-				  key->name, node_place(loader, (*slot)->key).line);
+		return refuse_repeated(loader, value->key, schema->noun, (*slot)->key);
 	*slot = value;
 	return 0;
 }
@@ -153,6 +188,7 @@ static int parse_fallback(struct loader *loader, const struct node *node,
 			  const struct key_schema *key, void *target)
 {
 	struct node fallback = { .kind = NODE_SCALAR,
+				 .source = node->source,
 				 .offset = node->offset,
 				 .width = 1,
 				 .text = key->fallback,
@@ -163,6 +199,25 @@ static int parse_fallback(struct loader *loader, const struct node *node,
 	return key->parse(loader, &fallback, key, target);
 }
 
+/* A key beside which nothing may stand. */
+static int parse_alone(struct loader *loader, const struct node *node, const struct values *values,
+		       const struct mapping_schema *schema, void *target)
+{
+	const struct key_schema *key = values->alone;
+	const struct node *value = values->of[key - schema->keys];
+
+	if (!value)
+		return -EINVAL; /* reported: it was only meant */
+	if (node->n > 1)
+		return node_error(
+			loader, value->key,
+			"'%s' stands alone: {%s: %s}; what stands beside it belongs into %s "
+			"of its own",
+			key->name, key->name, value->kind == NODE_SCALAR ? value->text : "...",
+			schema->what);
+	return key->parse(loader, value, key, target);
+}
+
 int mapping_parse(struct loader *loader, const struct node *node,
 		  const struct mapping_schema *schema, void *target)
 {
@@ -171,6 +226,8 @@ int mapping_parse(struct loader *loader, const struct node *node,
 
 	for (const struct node *value = node->first; value; value = value->next)
 		r = worse(r, collect_value(loader, value, schema, &values));
+	if (values.alone)
+		return worse(r, parse_alone(loader, node, &values, schema, target));
 	for (const struct key_schema *key = schema->keys; key->name && r != -ENOMEM; key++) {
 		size_t i = (size_t)(key - schema->keys);
 
@@ -200,11 +257,13 @@ const char *name_suggest(struct loader *loader, const char *name, const struct n
 	return suggest(name, index->names);
 }
 
-int name_check(struct loader *loader, const struct node *node, const char *one)
+/* allowed: slashes may be among the characters, or not. */
+static int check_characters(struct loader *loader, const struct node *node, const char *one,
+			    bool slashes)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	static const char allowed[] = "/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				      "0123456789._-";
-	size_t good = strspn(node->text, allowed);
+	size_t good = strspn(node->text, slashes ? allowed : allowed + 1);
 	struct node place = *node;
 
 	if (!node->len)
@@ -221,8 +280,24 @@ int name_check(struct loader *loader, const struct node *node, const char *one)
 		       (node->text[good + place.width] & 0xc0) == 0x80)
 			place.width++;
 	}
-	return node_error(loader, &place, "%s names have letters, digits, '.', '_' and '-' only",
-			  one);
+	return node_error(loader, &place, "%s names have letters, digits, '.', '_'%s '-'%s only",
+			  one, slashes ? "," : " and", slashes ? " and '/'" : "");
+}
+
+int name_check(struct loader *loader, const struct node *node, const char *one)
+{
+	return check_characters(loader, node, one, false);
+}
+
+int rule_name_check(struct loader *loader, const struct node *node)
+{
+	int r = check_characters(loader, node, "rule", true);
+
+	if (!r &&
+	    (node->text[0] == '/' || node->text[node->len - 1] == '/' || strstr(node->text, "//")))
+		r = node_error(loader, node,
+			       "in a rule's name, '/' stands between other characters");
+	return r;
 }
 
 int name_resolve(struct loader *loader, const struct node *node, const char *name,
@@ -242,14 +317,15 @@ int name_resolve(struct loader *loader, const struct node *node, const char *nam
 	return node_error(loader, node, "there is no %s '%.63s'", one, name);
 }
 
-/* The line of the key that gave a name first. */
-static unsigned int line_of_name(struct loader *loader, const struct node *node, const char *name)
+/* The key that gave a name first; NULL if nobody reads that any more. */
+static const struct node *key_of_name(struct loader *loader, const struct node *node,
+				      const char *name)
 {
 	for (const struct node *value = node->first; value && !is_quiet(loader);
 	     value = value->next)
 		if (value->key->text == name)
-			return node_place(loader, value->key).line;
-	return 0;
+			return value->key;
+	return NULL;
 }
 
 int names_parse(struct loader *loader, const struct node *node, struct name_index *index,
@@ -271,9 +347,8 @@ int names_parse(struct loader *loader, const struct node *node, struct name_inde
 		}
 		position = name_index_find(index, key->text);
 		if (position >= 0) {
-			r = node_error(loader, key, "%s '%s' is repeated; it is on line %u already",
-				       one, key->text,
-				       line_of_name(loader, node, index->names[position]));
+			r = refuse_repeated(loader, key, one,
+					    key_of_name(loader, node, index->names[position]));
 			continue;
 		}
 		if (index->n == limit)

@@ -17,7 +17,12 @@
 #define LATER(key, meaning) { .name = key, .help = meaning }
 // clang-format on
 
+#define EXPIRES_FORM "a date such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z"
+
 static const struct key_schema policy_file_keys[] = {
+	{ "include", parse_include, false, NULL, "a path, builtin:NAME, or a list of them",
+	  "other policy files, and parts that xdpgate brings along, which belong to this one",
+	  "includes import", 0 },
 	{ "fail", parse_fail, false, "open", "open or closed",
 	  "what an interface does while no policy is in force: pass (open) or drop (closed)", NULL,
 	  0 },
@@ -27,11 +32,11 @@ static const struct key_schema policy_file_keys[] = {
 	  "named lists of prefixes, ports or MAC addresses", "set lists ipsets", 0 },
 	{ "interfaces", parse_interfaces, true, NULL, "a mapping from names to interfaces",
 	  "where packets are judged, and by which policy", "interface ports", 0 },
+	{ "groups", parse_groups, false, NULL, "a mapping from names to lists of rules",
+	  "lists of rules to use in policies", "group", 0 },
 	{ "policies", parse_rulesets, true, NULL, "a mapping from names to policies",
 	  "ordered rules with a default", "policy rules rulesets chains", 0 },
-	LATER("include", "other files and groups that are part of this one"),
 	LATER("protect", "control traffic that passes before any rule"),
-	LATER("groups", "lists of rules to use in several policies"),
 	LATER("tests", "packets with their expected verdicts"),
 	{ .name = NULL },
 };
@@ -62,6 +67,8 @@ static const struct key_schema set_keys[] = {
 	{ "keep", parse_set_keep, false, "false", "true or false",
 	  "keep a copy of each list file, to stand for one that is missing or refused",
 	  "cache last-good", 0 },
+	{ "expires", parse_set_expires, false, NULL, EXPIRES_FORM, "from then on the set is empty",
+	  "expire until expiry", 0 },
 	{ "file", parse_set_file, false, NULL, "the path of a list file",
 	  "a list file: one prefix a line", "path", 0 },
 	{ "files", parse_set_files, false, NULL, "a list of paths", "several list files", "paths",
@@ -79,9 +86,9 @@ static const struct key_schema set_keys[] = {
 	LATER("writers", "who may change a live set"),
 	LATER("watch", "read the files again when they change"),
 	LATER("counters", "a counter for each element"),
-	LATER("comment", "for people"),
-	LATER("tags", "for people and programs"),
-	LATER("expires", "a date after which the set is empty"),
+	{ "comment", parse_set_comment, false, NULL, "a text", "for people", "description", 0 },
+	{ "tags", parse_set_tags, false, NULL, "a list of words", "for people and programs", "tag",
+	  0 },
 	{ .name = NULL },
 };
 
@@ -101,6 +108,10 @@ static const struct key_schema interface_keys[] = {
 	  "the daemon is not ready before it filters here", "require", 0 },
 	{ "mode", parse_mode, false, "native", "native or generic",
 	  "where the program runs: in the driver (native) or behind it (generic)", "xdp-mode", 0 },
+	{ "comment", parse_interface_comment, false, NULL, "a text", "for people", "description",
+	  0 },
+	{ "tags", parse_interface_tags, false, NULL, "a list of words", "for people and programs",
+	  "tag", 0 },
 	LATER("vlan", "only this VLAN of the port"),
 	LATER("fix", "set what the driver needs"),
 	{ .name = NULL },
@@ -121,12 +132,17 @@ static const struct key_schema rule_keys[] = {
 	  "all of its fields must hold; without it, every IP packet matches", "if when", 0 },
 	{ "do", parse_actions, true, NULL, "an action or a list of actions",
 	  "what becomes of a packet that matches", "action actions then verdict", 0 },
-	{ "comment", parse_comment, false, NULL, "a text", "for people", "description", 0 },
-	{ "tags", parse_tags, false, NULL, "a list of words", "for people and programs", "tag", 0 },
-	LATER("use", "the rules of a group, in this place"),
-	LATER("anchor", "a place for rules that come and go"),
-	LATER("shadow", "count what the rule would do, and go on"),
-	LATER("expires", "a date after which the rule is off"),
+	{ "shadow", parse_shadow, false, NULL, "true or false",
+	  "count what matches and go on, whatever 'do' says", "dry-run test log-only", 0 },
+	{ "expires", parse_rule_expires, false, NULL, EXPIRES_FORM, "from then on the rule is off",
+	  "expire until expiry", 0 },
+	{ "comment", parse_rule_comment, false, NULL, "a text", "for people", "description", 0 },
+	{ "tags", parse_rule_tags, false, NULL, "a list of words", "for people and programs", "tag",
+	  0 },
+	{ "use", parse_use, false, NULL, "the name of a group",
+	  "instead of a rule: those of a group, in this place", "group include jump", 0, true },
+	{ "anchor", parse_anchor, false, NULL, "a name",
+	  "instead of a rule: a place for rules that come and go", NULL, 0, true },
 	{ .name = NULL },
 };
 

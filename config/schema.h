@@ -27,6 +27,7 @@ struct key_schema {
 	const char *help;     /* what it means, in one line */
 	const char *mistaken; /* words from elsewhere that people write for it, by spaces */
 	unsigned int arg;     /* for parse */
+	bool alone;           /* nothing else may stand beside it, so nothing else is required */
 };
 
 struct mapping_schema {

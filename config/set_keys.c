@@ -64,7 +64,7 @@ static int refuse_width(struct loader *loader, const struct node *item, const st
 static int parse_prefix(struct loader *loader, const struct node *item, struct set_draft *draft,
 			struct set_content *content)
 {
-	struct diag_place place = source_place(&loader->source, item->offset, item->width);
+	struct diag_place place = source_place(item->source, item->offset, item->width);
 	struct prefix prefix;
 	int r;
 
@@ -246,7 +246,9 @@ int parse_set_except(struct loader *loader, const struct node *value, const stru
 		     void *target)
 {
 	struct set_draft *draft = target;
-	struct node alone = { .kind = NODE_LIST, .first = (struct node *)value };
+	struct node alone = { .kind = NODE_LIST,
+			      .source = value->source,
+			      .first = (struct node *)value };
 	const struct node *list = value->kind == NODE_SCALAR ? &alone : value;
 	int r = node_expect(loader, value, value->kind == NODE_SCALAR ? NODE_SCALAR : NODE_LIST,
 			    key->form);
@@ -331,18 +333,41 @@ int parse_set_max_width(struct loader *loader, const struct node *value,
 	return r;
 }
 
-static const struct word bool_words[] = { { "false", 0 }, { "true", 1 }, { NULL, 0 } };
-
 int parse_set_keep(struct loader *loader, const struct node *value, const struct key_schema *key,
 		   void *target)
 {
 	struct set_draft *draft = target;
-	uint32_t keep;
-	int r = word_parse(loader, value, bool_words, key->form, &keep);
 
 	draft->keep_value = value;
-	if (!r)
-		draft->keep = keep;
+	return bool_read(loader, value, key, &draft->keep);
+}
+
+/* --- notes ------------------------------------------------------------------------------- */
+
+int parse_set_comment(struct loader *loader, const struct node *value, const struct key_schema *key,
+		      void *target)
+{
+	return comment_read(loader, value, key, &((struct set_draft *)target)->notes);
+}
+
+int parse_set_tags(struct loader *loader, const struct node *value, const struct key_schema *key,
+		   void *target)
+{
+	return tags_read(loader, value, key, &((struct set_draft *)target)->notes);
+}
+
+/* Read before what the set holds: files of one that has expired are not read any more. */
+int parse_set_expires(struct loader *loader, const struct node *value, const struct key_schema *key,
+		      void *target)
+{
+	struct set_draft *draft = target;
+	int r = expiry_read(loader, value, key, &draft->expiry);
+
+	if (!r && draft->expiry.past)
+		node_warning(
+			loader, value,
+			"set '%s' is empty since it expired; remove it, or give it a later date",
+			draft->name->text);
 	return r;
 }
 
@@ -357,8 +382,13 @@ static int read_list(struct loader *loader, const struct node *name, char *path,
 		.keep = draft->keep,
 	};
 	size_t n_files = loader->policy->n_files;
-	int r = list_read(loader, name, path, &reader);
+	int r;
 
+	if (draft->expiry.past) {
+		free(path);
+		return 0;
+	}
+	r = list_read(loader, name, path, &reader);
 	if (loader->policy->n_files > n_files &&
 	    name_index_add(&draft->paths, loader->policy->files[n_files].path) < 0)
 		return -ENOMEM;
@@ -374,7 +404,7 @@ static int read_named(struct loader *loader, const struct node *name, struct set
 		return r;
 	if (!name->len)
 		return node_error(loader, name, "expected the path of a list file, found ''");
-	path = list_path(loader, name->text);
+	path = path_resolve(name);
 	if (!path)
 		return -ENOMEM;
 	if (name_index_find(&draft->paths, path) >= 0) {
@@ -420,7 +450,7 @@ static int parse_glob(struct loader *loader, const struct node *item, void *targ
 {
 	struct set_draft *draft = target;
 	struct paths paths = { 0 };
-	int r = glob_expand(loader, item, draft->keep, &paths);
+	int r = draft->expiry.past ? 0 : glob_expand(loader, item, draft->keep, &paths);
 
 	for (size_t i = 0; i < paths.n && r != -ENOMEM; i++)
 		if (name_index_find(&draft->paths, paths.items[i]) < 0)

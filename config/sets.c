@@ -269,6 +269,37 @@ static int give_content(struct loader *loader, struct set_draft *draft)
 	return 0;
 }
 
+/* A set that has expired is empty. */
+static void drop_content(struct loader *loader, struct set_draft *draft)
+{
+	loader->n_prefixes -= draft->content.prefixes.n_v4 + draft->content.prefixes.n_v6;
+	set_content_done(&draft->content);
+}
+
+/* What is said of the set as a whole. */
+static void give_notes(struct loader *loader, struct set_draft *draft)
+{
+	struct policy *policy = loader->policy;
+	uint32_t index = draft->named->index;
+
+	switch (draft->named->type) {
+	case SET_PREFIXES:
+		policy->sets[index].expiry = draft->expiry;
+		policy->sets[index].notes = draft->notes;
+		break;
+	case SET_PORTS:
+		policy->port_sets[index].expiry = draft->expiry;
+		policy->port_sets[index].notes = draft->notes;
+		break;
+	case SET_MACS:
+		policy->mac_sets[index].expiry = draft->expiry;
+		policy->mac_sets[index].notes = draft->notes;
+		break;
+	case SET_BAD:
+		notes_done(&draft->notes);
+	}
+}
+
 /* Is what the mapping says enough, and not too much? */
 static int check_sources(struct loader *loader, const struct node *value,
 			 const struct set_draft *draft)
@@ -318,6 +349,8 @@ static int read_set(struct loader *loader, uint32_t position)
 	named->state = SET_READING;
 	loader->reading[loader->n_reading++] = position;
 	r = parse_content(loader, named->value, &draft);
+	if (draft.expiry.past)
+		drop_content(loader, &draft);
 	ranges_merge(&draft.content.ports);
 	ranges_merge(&draft.except.ports);
 	macs_sort(&draft.content.macs);
@@ -326,6 +359,7 @@ static int read_set(struct loader *loader, uint32_t position)
 		r = apply_exceptions(loader, &draft);
 	if (!r)
 		r = give_content(loader, &draft);
+	give_notes(loader, &draft);
 	loader->n_reading--;
 	named->state = SET_READ;
 	set_content_done(&draft.content);

@@ -22,6 +22,8 @@ struct set_draft {
 	struct set_content content, except;
 	struct width width;
 	bool keep;
+	struct notes notes;
+	struct expiry expiry;
 	struct name_index paths; /* of list files that were read */
 	const struct node *keep_value, *file, *files, *glob, *elements, *except_value;
 };

@@ -32,7 +32,7 @@ static int index_lines(struct source *source)
 
 int source_init(struct source *source, const char *path, const char *text, size_t len)
 {
-	*source = (struct source){ .path = path };
+	source->path = path;
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		text += 3;
 		len -= 3;
@@ -96,6 +96,7 @@ struct diag_place source_place(const struct source *source, size_t offset, size_
 		.width = width ? (unsigned int)width : 1,
 		.source = source->text + start,
 		.source_len = end - start,
+		.included_from = source->included_from,
 	};
 }
 

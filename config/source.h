@@ -13,8 +13,10 @@
 #include "diag.h"
 
 struct source {
-	const char *path; /* not owned; lives as long as the policy */
-	char *text;       /* owned; NUL-terminated beyond len */
+	const char *path;          /* not owned; lives as long as the policy */
+	const char *included_from; /* likewise; NULL: by nothing */
+	bool builtin;              /* it is a part of xdpgate */
+	char *text;                /* owned; NUL-terminated beyond len */
 	size_t len;
 	uint32_t *lines; /* offset of each line's first byte */
 	size_t n_lines;

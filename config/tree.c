@@ -183,7 +183,9 @@ static struct node *node_new(struct builder *b, enum node_kind kind, const struc
 	node = tree_alloc(b->tree, sizeof(*node));
 	if (!node)
 		return NULL;
-	*node = (struct node){ .kind = kind, .offset = (uint32_t)b->end, .width = 1 };
+	*node = (struct node){
+		.kind = kind, .offset = (uint32_t)b->end, .width = 1, .source = b->source
+	};
 	if (start && end && end->input_pos > start->input_pos) {
 		node->offset = (uint32_t)start->input_pos;
 		node->width = (uint32_t)(end->input_pos - start->input_pos);
@@ -466,7 +468,7 @@ int tree_parse(struct tree *tree, const struct source *source, struct diags *dia
 	};
 	int r;
 
-	*tree = (struct tree){ 0 };
+	*tree = (struct tree){ .n_nodes = tree->n_nodes };
 	disguised = disguise_addresses(&b, &r);
 	if (r < 0)
 		return r;

@@ -19,7 +19,8 @@ struct node {
 	enum node_kind kind;
 	bool plain;             /* a scalar without quotes */
 	uint32_t offset, width; /* in the source, bytes */
-	const char *text;       /* of a scalar; NUL-terminated, no NUL inside */
+	const struct source *source;
+	const char *text; /* of a scalar; NUL-terminated, no NUL inside */
 	size_t len;
 	struct node *key; /* of a mapping's value */
 	struct node *first, *last, *next;
@@ -34,9 +35,10 @@ struct tree {
 	size_t n_nodes;
 };
 
-#define TREE_MAX_NODES 1000000 /* keys and values of one file */
+#define TREE_MAX_NODES 1000000 /* keys and values of all files together */
 
-/* 0, -EINVAL with errors in diags, -ENOMEM. tree_done() in every case. */
+/* 0, -EINVAL with errors in diags, -ENOMEM. tree_done() in every case. tree->n_nodes says how many
+ * of TREE_MAX_NODES other trees have already; the source must live as long as the tree. */
 int tree_parse(struct tree *tree, const struct source *source, struct diags *diags);
 void tree_done(struct tree *tree);
 

@@ -24,6 +24,7 @@ struct gate {
 	struct gate_list_copy *list_copies; /* of the policy in force */
 	size_t n_list_copies;
 	bool detached;
+	uint64_t next_expiry; /* of the policy that was loaded last; 0: none */
 	uint64_t started_usec;
 	uint64_t n_reloads, n_failed_reloads;
 	bool last_reload_failed;
@@ -189,8 +190,10 @@ static int load_and_install(struct gate *gate, bool strict, struct diags *diags)
 	r = load(gate->config_path, gate->lists, &policy, &tables, diags);
 	if (r >= 0)
 		r = datapath_install(gate->datapath, policy, tables, strict, diags);
-	if (r >= 0)
+	if (r >= 0) {
+		gate->next_expiry = (uint64_t)policy->next_expiry;
 		keep_lists(gate, policy, diags);
+	}
 	return explain(r, diags);
 }
 
@@ -252,6 +255,11 @@ int gate_reload(struct gate *gate, struct diags *diags)
 	gate->n_failed_reloads += r < 0;
 	note_outcome(gate, r, diags);
 	return r;
+}
+
+uint64_t gate_next_expiry(const struct gate *gate)
+{
+	return gate->next_expiry;
 }
 
 int gate_check(struct gate *gate, const char *path, struct diags *diags)

@@ -105,6 +105,9 @@ struct gate *gate_free(struct gate *gate);
 
 /* Reads the policy file again and swaps it in. On failure the old policy stays in force. */
 int gate_reload(struct gate *gate, struct diags *diags);
+/* When the next rule or set of the policy that was loaded last expires, in seconds since 1970; 0:
+ * none will. A reload then puts that in force. */
+uint64_t gate_next_expiry(const struct gate *gate);
 /* Reads and compiles a policy file (NULL: the daemon's own) without a trace in the kernel. */
 int gate_check(struct gate *gate, const char *path, struct diags *diags);
 int gate_get_status(struct gate *gate, struct gate_status *ret);

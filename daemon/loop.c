@@ -72,6 +72,7 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 	if (diags)
 		log_diags(diags);
 	loop_report(loop);
+	expiry_timer_set(loop->expiry, loop->gate, result >= 0);
 	if (result >= 0)
 		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
 	else if (diags && diags->n_errors)
@@ -81,19 +82,35 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 				loop->generation);
 }
 
-static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+static void reload(struct loop *loop)
 {
 	_cleanup_(diags_free) struct diags diags = { 0 };
-	struct loop *loop = userdata;
 	int r;
+
+	notify_reloading();
+	r = gate_reload(loop->gate, &diags);
+	conclude_reload(loop, r, &diags);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct loop *loop = userdata;
 
 	if (gate_is_detached(loop->gate))
 		return 0;
 	log_info("SIGHUP from process %u: reloading", si->ssi_pid);
-	notify_reloading();
-	r = gate_reload(loop->gate, &diags);
-	conclude_reload(loop, r, &diags);
+	reload(loop);
 	return 0;
+}
+
+void loop_on_expiry(void *userdata)
+{
+	struct loop *loop = userdata;
+
+	if (gate_is_detached(loop->gate))
+		return;
+	log_info("a rule or set of the policy has expired: reloading");
+	reload(loop);
 }
 
 int loop_watch_signals(struct loop *loop)

@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/control.h"
+#include "expiry.h"
 #include "gate.h"
 #include "links.h"
 
@@ -24,6 +25,7 @@ struct loop {
 	sd_event *event;
 	struct gate *gate;
 	struct links *links;
+	struct expiry_timer *expiry;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
 };
@@ -36,6 +38,7 @@ int loop_block_signals(void);
 int loop_watch_signals(struct loop *loop);
 
 int loop_on_links(void *userdata);                                       /* a links_handler */
+void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 
 /* Tell the service manager and the log's fields what is true now; plan another try for an

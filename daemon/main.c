@@ -12,6 +12,7 @@
 
 #include "control/control.h"
 #include "diag.h"
+#include "expiry.h"
 #include "gate.h"
 #include "job.h"
 #include "links.h"
@@ -25,6 +26,11 @@
 static void free_gate(struct gate **gate)
 {
 	gate_free(*gate);
+}
+
+static void free_expiry(struct expiry_timer **expiry)
+{
+	expiry_timer_free(*expiry);
 }
 
 static void free_control(struct control **control)
@@ -137,6 +143,7 @@ static enum exit_status run(const struct options *options)
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(free_gate) struct gate *gate = NULL;
 	_cleanup_(free_links) struct links *links = NULL;
+	_cleanup_(free_expiry) struct expiry_timer *expiry = NULL;
 	_cleanup_(free_control) struct control *control = NULL;
 	_cleanup_close_ int socket_fd = -1;
 	struct loop loop = { 0 };
@@ -155,6 +162,10 @@ static enum exit_status run(const struct options *options)
 	if (r < 0)
 		return STATUS_FAILED;
 	loop.links = links;
+	r = expiry_timer_new(event, loop_on_expiry, &loop, &expiry);
+	if (r < 0)
+		return STATUS_FAILED;
+	loop.expiry = expiry;
 
 	r = gate_new(&gate_options, &gate, &diags);
 	if (r < 0)
@@ -177,6 +188,7 @@ static enum exit_status run(const struct options *options)
 	log_diags(&diags);
 	diags_free(&diags);
 	loop_report(&loop);
+	expiry_timer_set(expiry, gate, true);
 
 	r = sd_event_loop(event);
 	if (r < 0) { /* not a stop that anybody asked for: the gate goes on without us */

@@ -37,7 +37,8 @@ static int too_many_rules(struct compiler *compiler, const struct ruleset *rules
 	const struct rule *rule = &ruleset->rules[fit];
 	struct diag_place place = { .file = rule->place.file,
 				    .line = rule->place.line,
-				    .column = rule->place.column };
+				    .column = rule->place.column,
+				    .included_from = rule->place.included_from };
 
 	return diag_error(compiler->diags, &place,
 			  "rule '%s' of policy '%s' is one too many: all policies together may "
@@ -84,7 +85,7 @@ static int fill_actions(struct compiler *compiler)
 		tables->actions[i].verdict = VERDICT_NONE;
 	FOR_EACH_RULE (compiler, s, i, rule, bit)
 		tables->actions[bit] = (struct rule_action){
-			.verdict = rule->verdict,
+			.verdict = rule->shadow ? VERDICT_NONE : rule->verdict,
 			.redirect = rule->verdict == VERDICT_REDIRECT ? rule->redirect : 0,
 		};
 	return 0;
@@ -94,6 +95,8 @@ static bool applies_to(const struct rule *rule, size_t interface)
 {
 	const struct interface_match *match = &rule->interface;
 
+	if (rule->expiry.past)
+		return false;
 	if (!match->present)
 		return true;
 	for (size_t i = 0; i < match->n_interfaces; i++)
@@ -123,7 +126,7 @@ static void note_fields(struct compiler *compiler)
 			for (int field = 0; field < N_MAC_FIELDS; field++)
 				if (rule->mac[field].present)
 					config->uses_macs |= 1U << field;
-			if (rule->interface.present)
+			if (rule->interface.present || rule->expiry.past)
 				config->uses_interface = true;
 		}
 	}
@@ -217,7 +220,8 @@ static int too_big(struct compiler *compiler)
 		if (bit == compiler->at_rule) {
 			struct diag_place place = { .file = rule->place.file,
 						    .line = rule->place.line,
-						    .column = rule->place.column };
+						    .column = rule->place.column,
+						    .included_from = rule->place.included_from };
 
 			return diag_error(compiler->diags, &place,
 					  "at rule '%s' of policy '%s' the policy's conditions "

@@ -76,7 +76,8 @@ static int refuse(const struct compiler *compiler, enum mac_field field, uint32_
 			continue;
 		place = (struct diag_place){ .file = rule->place.file,
 					     .line = rule->place.line,
-					     .column = rule->place.column };
+					     .column = rule->place.column,
+					     .included_from = rule->place.included_from };
 		name = rule->name;
 	}
 	return diag_error(compiler->diags, &place, "rule '%s': %s in the conditions on '%s'", name,

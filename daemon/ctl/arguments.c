@@ -40,6 +40,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->no_color = true;
 	} else if (strcmp(name, "result") == 0) {
 		options->result = true;
+	} else if (strcmp(name, "builtin") == 0) {
+		options->builtin = value ? value : "";
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {

@@ -32,10 +32,17 @@ struct options {
 	bool watch;
 	unsigned int interval_msec; /* of --watch */
 	bool result;                /* reload: do not reload, tell how the last one went */
+	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
 };
 
 /* Options that only some commands know; the others are for all. */
-enum own_option { OWN_PIN_DIR = 1, OWN_WATCH = 2, OWN_INTERFACE = 4, OWN_RESULT = 8 };
+enum own_option {
+	OWN_PIN_DIR = 1,
+	OWN_WATCH = 2,
+	OWN_INTERFACE = 4,
+	OWN_RESULT = 8,
+	OWN_BUILTIN = 16,
+};
 
 struct command {
 	const char *name;
@@ -67,6 +74,9 @@ struct option_help {
 };
 extern const struct option_help option_table[];
 extern const size_t n_options;
+
+/* builtins.c: check --builtin. */
+int show_builtin(const struct options *options);
 
 /* The commands. */
 int run_status(const struct options *options, int n, char **arguments);

@@ -17,6 +17,8 @@ const struct option_help option_table[] = {
 	{ "interface", "NAME", "only this interface", OWN_INTERFACE },
 	{ "result", NULL, "do not reload: tell how the last reload went (for systemd)",
 	  OWN_RESULT },
+	{ "builtin", "[=NAME]", "no FILE: list the parts that policies may include, or show one",
+	  OWN_BUILTIN },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

@@ -40,7 +40,8 @@ static int run(const struct options *options, int n_words, char **words)
 	command = command_find(words[0]);
 	if (!command)
 		return usage_unknown(words[0]);
-	if (n < command->min_arguments || n > command->max_arguments) {
+	/* --builtin stands in the place of an argument. */
+	if (options->builtin ? n > 0 : n < command->min_arguments || n > command->max_arguments) {
 		fprintf(stderr, "xdpgate: usage: xdpgate %s%s%s\n", command->name,
 			command->arguments[0] ? " " : "", command->arguments);
 		return EXIT_USAGE;

@@ -65,6 +65,8 @@ int run_check(const struct options *options, int n, char **arguments)
 	struct diags diags = {};
 	int r;
 
+	if (options->builtin)
+		return show_builtin(options);
 	r = load_and_compile(path, &policy, &diags);
 	if (r < 0 && diags.n_errors == 0)
 		diag_error(&diags, &(struct diag_place){ .file = path }, "cannot be checked: %s",

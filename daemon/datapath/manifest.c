@@ -36,6 +36,17 @@ static void manifest_freep(struct manifest **manifest)
 
 /* --- from a policy ----------------------------------------------------------------------- */
 
+/* The actions, and what keeps them from being done. NULL when out of memory. */
+static char *action_text(const struct rule *rule)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s", rule->action_text ? rule->action_text : "",
+		     rule->shadow ? " (shadow)" : "", rule->expiry.past ? " (expired)" : "") < 0)
+		return NULL;
+	return text;
+}
+
 static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
 {
 	memcpy(to->name, from->name, NAME_LEN);
@@ -48,7 +59,7 @@ static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
 
 		memcpy(to->rules[i].name, rule->name, NAME_LEN);
 		to->rules[i].match = strdup(rule->match_text ? rule->match_text : "");
-		to->rules[i].action = strdup(rule->action_text ? rule->action_text : "");
+		to->rules[i].action = action_text(rule);
 		if (!to->rules[i].match || !to->rules[i].action)
 			return -ENOMEM;
 	}

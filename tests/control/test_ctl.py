@@ -359,6 +359,27 @@ class Outcomes(Ctl):
                                   "diagnostics": []})
         self.bad(1, "No such file", "check", "/nonexistent/policy.yaml")
 
+    def test_builtin(self):
+        """check --builtin lists and shows what can be included; each loads by itself"""
+        listed = self.good("check", "--builtin").splitlines()[1:]
+        files = sorted((ROOT / "config/builtin").glob("*.yaml"))
+        self.assertEqual(len(listed), len(files))
+        answer = json.loads(self.good("--json", "check", "--builtin"))
+        for line, item, file in zip(listed, answer, files):
+            name, version = file.stem.split("@")
+            self.assertRegex(line, rf"^builtin:{name} +{version} +\w")
+            self.assertEqual((item["name"], item["version"]), (name, int(version)))
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual(self.good("check", f"--builtin={file.stem}"), text)
+            self.assertEqual(self.good("check", f"--builtin=builtin:{name}"), text)
+            self.assertEqual(json.loads(self.good("--json", "check", f"--builtin={name}"))["text"],
+                             text)
+            policy = self.temporary(f"include: builtin:{file.stem}\n{POLICY}")
+            self.assertIn("ok", self.good("check", policy))
+        self.bad(1, "no builtin 'icpm'; there are: .*builtin:icmp", "check", "--builtin=icpm")
+        self.bad(2, "usage", "check", "--builtin", "file.yaml")
+        self.bad(2, "no option --builtin", "reload", "--builtin")
+
 
 class Documents(Ctl):
     """--help, completion and the manual page know the same commands and options."""

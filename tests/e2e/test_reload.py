@@ -7,6 +7,7 @@ RELOADS=1000 tests/e2e/test_reload.py UnderTraffic     makes a long run of it
 """
 
 import os
+import time
 import unittest
 
 import netlab
@@ -226,6 +227,37 @@ class Copies(unittest.TestCase):
             done = gate.ctl("check", gate.config, check=False)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("no file matches", done.stdout + done.stderr)
+
+
+class Expiry(unittest.TestCase):
+    """What a rule with `expires` does, and what becomes of it."""
+
+    def test_expiry(self):
+        """a rule that expires is off from that second on, without anybody's reload"""
+        moment = int(time.time()) + 8
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+        policy = HEAD + f"""
+      - {{name: by-a, match: {{src: 198.18.0.0/15}}, do: drop, expires: {when}}}
+      - {{name: shade, match: {{src: 198.18.0.0/15}}, do: drop, shadow: true}}
+      - {{name: by-b, match: {{src: 198.18.0.0/15}}, do: drop}}
+"""
+        with Edge() as lab:
+            gate = lab.gate(policy).start()
+            generation = gate.stats().generation
+            sent = lab.shoot("count=100,src=198.18.0.0/15")
+            self.assertLess(time.time(), moment, "too slow a machine for this test")
+            self.assertEqual(gate.stats().rule("by-a"), sent.total)
+            netlab.wait_for(lambda: gate.stats().generation == generation + 1, "the reload", 20)
+            self.assertGreaterEqual(time.time(), moment)
+            sent_later = lab.shoot("count=200,src=198.18.0.0/15")
+            stats = gate.stats()
+            self.assertEqual(stats.rule("by-a"), sent.total, "it has expired")
+            self.assertEqual(stats.rule("shade"), sent_later.total, "a shadow counts")
+            self.assertEqual(stats.rule("by-b"), sent_later.total, "a shadow goes on")
+            self.assertIn("rule 'by-a' is off since it expired", gate.log())
+            rules = gate.ctl("rules").stdout
+            self.assertIn("drop (expired)", rules)
+            self.assertIn("drop (shadow)", rules)
 
 
 if __name__ == "__main__":

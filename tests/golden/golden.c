@@ -17,15 +17,39 @@
 
 enum mode { MODE_COMPARE, MODE_UPDATE, MODE_LOADS };
 
+static void print_notes(const struct notes *notes, FILE *stream)
+{
+	for (size_t i = 0; i < notes->n_tags; i++)
+		fprintf(stream, " [%s]", notes->tags[i]);
+	if (notes->comment)
+		fprintf(stream, " # %s", notes->comment);
+}
+
+static void print_rule(const struct ruleset *ruleset, const struct rule *rule, FILE *stream)
+{
+	fprintf(stream, "%s/%s: {%s} %s%s%s", ruleset->name, rule->name, rule->match_text,
+		rule->action_text, rule->shadow ? " (shadow)" : "",
+		rule->expiry.past ? " (expired)" : "");
+	print_notes(&rule->notes, stream);
+	fputc('\n', stream);
+}
+
 static void print_policy(const struct policy *policy, FILE *stream)
 {
 	fputs("loads\n", stream);
 	for (size_t i = 0; i < policy->n_rulesets; i++) {
 		const struct ruleset *ruleset = &policy->rulesets[i];
+		size_t anchor = 0;
 
-		for (size_t j = 0; j < ruleset->n_rules; j++)
-			fprintf(stream, "%s/%s: {%s} %s\n", ruleset->name, ruleset->rules[j].name,
-				ruleset->rules[j].match_text, ruleset->rules[j].action_text);
+		for (size_t j = 0; j <= ruleset->n_rules; j++) {
+			for (;
+			     anchor < ruleset->n_anchors && ruleset->anchors[anchor].position == j;
+			     anchor++)
+				fprintf(stream, "%s: anchor %s\n", ruleset->name,
+					ruleset->anchors[anchor].name);
+			if (j < ruleset->n_rules)
+				print_rule(ruleset, &ruleset->rules[j], stream);
+		}
 	}
 }
 

@@ -10,6 +10,7 @@
  *   failed TEXT    the interface cannot be attached, for that reason
  *   sleep MS       how long start and reload take
  *   generation N   what gate_new() adopts
+ *   expires N      so many seconds after each load something expires
  */
 #include <net/if.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 
 struct gate {
 	char *config_path;
-	uint64_t generation;
+	uint64_t generation, next_expiry;
 	bool detached, off, reload_failed;
 	char *reload_error;
 };
@@ -85,6 +86,14 @@ static int fail(const struct gate *gate, const char *what, struct diags *diags)
 	return -error;
 }
 
+static void load(struct gate *gate)
+{
+	int seconds = script_number(gate, "expires");
+
+	gate->generation++;
+	gate->next_expiry = seconds ? (uint64_t)time(NULL) + (uint64_t)seconds : 0;
+}
+
 static void work(const struct gate *gate)
 {
 	int ms = script_number(gate, "sleep");
@@ -125,7 +134,7 @@ int gate_start(struct gate *gate, struct diags *diags)
 	work(gate);
 	r = fail(gate, "start", diags);
 	if (r == 0)
-		gate->generation++;
+		load(gate);
 	return r;
 }
 
@@ -183,8 +192,13 @@ int gate_reload(struct gate *gate, struct diags *diags)
 	free(gate->reload_error);
 	gate->reload_error = r < 0 && diags->n ? diag_line(&diags->items[0]) : NULL;
 	if (r == 0)
-		gate->generation++;
+		load(gate);
 	return r;
+}
+
+uint64_t gate_next_expiry(const struct gate *gate)
+{
+	return gate->next_expiry;
 }
 
 int gate_check(struct gate *gate, const char *path, struct diags *diags)

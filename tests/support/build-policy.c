@@ -303,8 +303,9 @@ static void print_rule(const struct rule *rule, size_t index, FILE *stream)
 			fprintf(stream, "%s%u", i ? " " : "", rule->interface.interfaces[i]);
 		fputs("]", stream);
 	}
-	fprintf(stream, " -> %s\n",
-		rule->verdict == VERDICT_NONE ? "count" : verdict_text(rule->verdict));
+	fprintf(stream, " -> %s%s%s\n",
+		rule->verdict == VERDICT_NONE ? "count" : verdict_text(rule->verdict),
+		rule->shadow ? " (shadow)" : "", rule->expiry.past ? " (expired)" : "");
 }
 
 void print_policy(const struct policy *policy, FILE *stream)

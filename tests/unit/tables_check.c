@@ -293,7 +293,8 @@ static void check_interface_row(const struct subject *s)
 			listed |= match->interfaces[j] == s->interface;
 		assert_int_equal(
 			row_bit(s->tables, s->config->interface_row, s->first_bit + (uint32_t)i),
-			!match->present || listed != match->negated);
+			!s->ruleset->rules[i].expiry.past &&
+				(!match->present || listed != match->negated));
 	}
 }
 
@@ -304,7 +305,7 @@ static void check_actions(const struct subject *s)
 		const struct rule_action *action = &s->tables->actions[s->first_bit + i];
 		const struct rule *rule = &s->ruleset->rules[i];
 
-		assert_int_equal(action->verdict, rule->verdict);
+		assert_int_equal(action->verdict, rule->shadow ? VERDICT_NONE : rule->verdict);
 		if (rule->verdict == VERDICT_REDIRECT)
 			assert_int_equal(action->redirect, rule->redirect);
 	}
