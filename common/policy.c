@@ -43,6 +43,9 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->mac_sets);
 	free(policy->interfaces);
 	free(policy->redirects);
+	for (size_t i = 0; i < policy->n_tests; i++)
+		free(policy->tests[i].source);
+	free(policy->tests);
 	for (size_t i = 0; i < policy->n_files; i++)
 		free(policy->files[i].path);
 	free(policy->files);

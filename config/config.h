@@ -21,6 +21,7 @@
 #define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
 #define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */
 #define CONFIG_MAX_MACS 16384           /* of all conditions together, of one set */
+#define CONFIG_MAX_TESTS 1024
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names

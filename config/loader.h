@@ -44,7 +44,7 @@ struct loader {
 	struct sha256_ctx hash; /* over the digests of the files */
 	size_t sets_capacity, port_sets_capacity, mac_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
-	size_t redirects_capacity, files_capacity;
+	size_t redirects_capacity, tests_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
 	const struct node **policy_names;         /* of each interface; NULL: it has none */
 	struct named_set *named_sets;             /* by position in set_names */
@@ -229,6 +229,14 @@ bool number_parse(const char *text, size_t len, uint32_t *ret);
 bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
 /* A port or a range of ports. 0, -EINVAL, reported, -ENOMEM. */
 int port_range_parse(struct loader *loader, const struct node *item, struct ranges *ranges);
+/* What a test says of a packet has one value: a number or a word of the scalar field key->arg; flags
+ * that are set, all others being clear; what an ICMP type is in each family, with
+ * its code (TEST_ABSENT: the family has it not). 0, -EINVAL, reported, -ENOMEM. */
+int scalar_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		       uint32_t *ret);
+int flags_value_parse(struct loader *loader, const struct node *value, uint32_t *ret);
+int icmp_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		     uint32_t ret[N_FAMILIES]);
 /* Give the ranges to the condition, or report that there are too many. */
 int ranges_take(struct loader *loader, const struct node *node, struct ranges *ranges, bool negated,
 		struct scalar_match *match);
@@ -268,3 +276,6 @@ key_parser parse_match_interface, parse_match_address, parse_match_scalar, parse
 key_parser parse_match_tcp_flags, parse_match_fragment, parse_flags_set, parse_flags_clear;
 key_parser parse_match_ip_options, parse_match_mac;
 key_parser parse_plain_action, parse_redirect;
+key_parser parse_tests, parse_test_interface, parse_test_address, parse_test_scalar;
+key_parser parse_test_flags, parse_test_icmp, parse_test_fragment, parse_test_ip_options;
+key_parser parse_test_mac, parse_test_expect;

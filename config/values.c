@@ -212,6 +212,25 @@ int port_range_parse(struct loader *loader, const struct node *item, struct rang
 	return r < 0 ? r : parse_range(loader, item, &syntax[FIELD_SPORT], form, ranges);
 }
 
+int scalar_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		       uint32_t *ret)
+{
+	const struct scalar_syntax *s = &syntax[key->arg];
+	struct ranges ranges = { 0 };
+	int r = node_expect(loader, item, NODE_SCALAR, key->form);
+
+	if (!r && item->text[0] == '$')
+		r = node_error(loader, item, "a packet has one %s, not a set", s->what);
+	if (!r)
+		r = parse_range(loader, item, s, key->form, &ranges);
+	if (!r && ranges.items[0].first != ranges.items[0].last)
+		r = node_error(loader, item, "a packet has one %s, not a range", s->what);
+	if (!r)
+		*ret = ranges.items[0].first;
+	free(ranges.items);
+	return r;
+}
+
 static int parse_port_set(struct loader *loader, const struct node *item,
 			  struct scalar_state *state)
 {

@@ -5,6 +5,7 @@
 #include "compile.h"
 #include "config.h"
 #include "policy.h"
+#include "policy_tests.h"
 #include "request.h"
 #include "text.h"
 #include "util.h"
@@ -30,7 +31,7 @@ static int load_and_compile(const char *path, struct policy **policy, struct dia
 		return r;
 	r = tables_compile(*policy, &tables, diags);
 	tables_free(tables);
-	return r;
+	return r < 0 ? r : policy_tests_run(*policy, diags);
 }
 
 static void print_contents(const char *path, const struct policy *policy)
@@ -42,9 +43,12 @@ static void print_contents(const char *path, const struct policy *policy)
 	for (size_t i = 0; i < policy->n_sets; i++)
 		n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
 	text_printf(stdout, "%s: ok: ", path);
-	printf("%zu interface%s, %zu rule%s, %zu prefix%s\n", policy->n_interfaces,
+	printf("%zu interface%s, %zu rule%s, %zu prefix%s", policy->n_interfaces,
 	       policy->n_interfaces == 1 ? "" : "s", n_rules, n_rules == 1 ? "" : "s", n_prefixes,
 	       n_prefixes == 1 ? "" : "es");
+	if (policy->n_tests)
+		printf(", %zu test%s passed", policy->n_tests, policy->n_tests == 1 ? "" : "s");
+	printf("\n");
 }
 
 static void print_check_json(const char *path, const struct diags *diags)
