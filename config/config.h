@@ -37,6 +37,13 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
 		     struct diags *diags);
 
 /*
+ * policy_print() - the policy as a policy file: sets resolved, every value whole, every default
+ * said, no comments. It loads to the same tables, unless it is larger than a policy file may be.
+ * 0 or -ENOMEM; whether the stream took it is the caller's to see.
+ */
+int policy_print(const struct policy *policy, FILE *stream);
+
+/*
  * What list files held, kept from one load to the next: files that have not changed are then
  * neither read nor parsed again. The policy is the same, its hash too.
  */

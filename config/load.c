@@ -119,6 +119,8 @@ static int load(struct loader *loader, const char *text, size_t len)
 	r = worse(r, parse_document(loader));
 	if (r != -ENOMEM)
 		r = policy_check(loader, r);
+	if (!r)
+		r = redirects_number(loader->policy);
 	if (r < 0)
 		return r;
 	sha256_digest(&loader->hash, sizeof(loader->policy->hash), loader->policy->hash);

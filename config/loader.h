@@ -227,6 +227,10 @@ void ranges_merge(struct ranges *ranges);
 bool number_parse(const char *text, size_t len, uint32_t *ret);
 /* "5" or "5-9"; *first > *last is possible. */
 bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
+/* A value or a range of a scalar field that has numbers, as the language writes it. */
+#define SCALAR_TEXT 32
+const char *scalar_format(enum scalar_field field, const struct range *range,
+			  char buffer[SCALAR_TEXT]);
 /* A port or a range of ports. 0, -EINVAL, reported, -ENOMEM. */
 int port_range_parse(struct loader *loader, const struct node *item, struct ranges *ranges);
 /* What a test says of a packet has one value: a number or a word of the scalar field key->arg; flags
@@ -260,6 +264,9 @@ void rule_check(struct loader *loader, const struct rule_draft *draft);
 int policy_check(struct loader *loader, int r);
 /* The port that redirects name, as index in the policy; made if new. 0 or -ENOMEM. */
 int redirect_find(struct loader *loader, const struct node *node, uint32_t *ret);
+/* Number the redirects by their first use in the rules, whatever the order of reading was: tables
+ * hold these numbers. 0 or -ENOMEM. */
+int redirects_number(struct policy *policy);
 /* -EINVAL, reported, if the scalar cannot be the name of a network device. */
 int port_check(struct loader *loader, const struct node *node, const char *name);
 

@@ -122,12 +122,7 @@ static int parse_word_value(struct loader *loader, const struct node *value,
 int parse_test_fragment(struct loader *loader, const struct node *value,
 			const struct key_schema *key, void *target)
 {
-	static const struct word words[] = { { "none", FRAGMENT_NONE },
-					     { "first", FRAGMENT_FIRST },
-					     { "later", FRAGMENT_LATER },
-					     { NULL, 0 } };
-
-	return parse_word_value(loader, value, key, words, target);
+	return parse_word_value(loader, value, key, fragment_words, target);
 }
 
 int parse_test_ip_options(struct loader *loader, const struct node *value,

@@ -264,28 +264,34 @@ static int parse_scalar(struct loader *loader, const struct node *item, void *ta
 	return parse_range(loader, item, state->syntax, state->key->form, &state->literals);
 }
 
-static int add_text(struct text_list *items, const struct scalar_syntax *s,
-		    const struct range *range)
+const char *scalar_format(enum scalar_field field, const struct range *range,
+			  char buffer[SCALAR_TEXT])
 {
+	const struct scalar_syntax *s = &syntax[field];
 	const struct word *word = NULL;
 
 	if (s->words && range->first == range->last)
 		word = word_of(s->words, range->first);
 	if (word)
-		return text_list_add(items, "%s", word->name);
-	if (range->first == range->last)
-		return text_list_add(items, s->hex ? "0x%04x" : "%u", range->first);
-	return text_list_add(items, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first, range->last);
+		snprintf(buffer, SCALAR_TEXT, "%s", word->name);
+	else if (range->first == range->last)
+		snprintf(buffer, SCALAR_TEXT, s->hex ? "0x%04x" : "%u", range->first);
+	else
+		snprintf(buffer, SCALAR_TEXT, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first,
+			 range->last);
+	return buffer;
 }
 
 /* The normalised text, and all ranges in one. */
 static int join_ranges(struct scalar_state *state)
 {
+	char text[SCALAR_TEXT];
 	int r = 0;
 
 	ranges_merge(&state->literals);
 	for (size_t i = 0; i < state->literals.n && !r; i++)
-		r = add_text(&state->items, state->syntax, &state->literals.items[i]);
+		r = text_list_add(&state->items, "%s",
+				  scalar_format(state->key->arg, &state->literals.items[i], text));
 	for (size_t i = 0; i < state->from_sets.n && !r; i++)
 		r = ranges_add(&state->literals, state->from_sets.items[i].first,
 			       state->from_sets.items[i].last);

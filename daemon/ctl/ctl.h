@@ -32,10 +32,17 @@ struct options {
 	bool watch;
 	unsigned int interval_msec; /* of --watch */
 	bool result;                /* reload: do not reload, tell how the last one went */
+	bool print;                 /* check: print the normalised policy */
 };
 
 /* Options that only some commands know; the others are for all. */
-enum own_option { OWN_PIN_DIR = 1, OWN_WATCH = 2, OWN_INTERFACE = 4, OWN_RESULT = 8 };
+enum own_option {
+	OWN_PIN_DIR = 1,
+	OWN_WATCH = 2,
+	OWN_INTERFACE = 4,
+	OWN_RESULT = 8,
+	OWN_PRINT = 16,
+};
 
 struct command {
 	const char *name;
@@ -64,6 +71,7 @@ void help_print_command(const struct command *command);
 struct option_help {
 	const char *name, *argument, *help;
 	unsigned int own; /* enum own_option, 0: for all commands */
+	char letter;      /* its short form, or 0 */
 };
 extern const struct option_help option_table[];
 extern const size_t n_options;

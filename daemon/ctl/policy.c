@@ -51,33 +51,55 @@ static void print_contents(const char *path, const struct policy *policy)
 	printf("\n");
 }
 
-static void print_check_json(const char *path, const struct diags *diags)
+/* The normalised policy as text; caller frees. NULL when out of memory. */
+static char *print_policy(const struct policy *policy)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	int r = stream ? policy_print(policy, stream) : -ENOMEM;
+
+	if (stream && (fclose(stream) != 0 || r < 0))
+		free(TAKE_PTR(text));
+	return text;
+}
+
+static void print_check_json(const char *path, const char *normalised, const struct diags *diags)
 {
 	_cleanup_json_ json_t *answer =
 		json_pack("{s:o, s:b, s:I, s:I, s:o}", "file", wire_string(path), "ok",
 			  diags->n_errors == 0, "errors", (json_int_t)diags->n_errors, "warnings",
 			  (json_int_t)diags->n_warnings, "diagnostics", wire_diags(diags));
 
+	if (answer && normalised)
+		json_object_set_new(answer, "policy", wire_string(normalised));
 	if (answer)
 		print_json(answer);
 }
 
 int run_check(const struct options *options, int n, char **arguments)
 {
+	_cleanup_free_ char *normalised = NULL;
 	const char *path = arguments[0];
 	struct policy *policy = NULL;
 	struct diags diags = {};
 	int r;
 
 	r = load_and_compile(path, &policy, &diags);
+	if (r >= 0 && options->print) {
+		normalised = print_policy(policy);
+		r = normalised ? 0 : -ENOMEM;
+	}
 	if (r < 0 && diags.n_errors == 0)
 		diag_error(&diags, &(struct diag_place){ .file = path }, "cannot be checked: %s",
 			   strerror(-r));
 	if (options->json)
-		print_check_json(path, &diags);
+		print_check_json(path, normalised, &diags);
 	else
 		diags_print(&diags, stderr, wants_color_on_stderr(options));
-	if (diags.n_errors == 0 && !options->json)
+	if (normalised && !options->json)
+		fputs(normalised, stdout);
+	else if (diags.n_errors == 0 && !options->json)
 		print_contents(path, policy);
 	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
 	policy_free(policy);
