@@ -227,6 +227,9 @@ void ranges_merge(struct ranges *ranges);
 bool number_parse(const char *text, size_t len, uint32_t *ret);
 /* "5" or "5-9"; *first > *last is possible. */
 bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
+/* What a scalar field that has numbers may be. */
+void scalar_limits(enum scalar_field field, uint32_t *ret_least, uint32_t *ret_most,
+		   const struct word **ret_words);
 /* A value or a range of a scalar field that has numbers, as the language writes it. */
 #define SCALAR_TEXT 32
 const char *scalar_format(enum scalar_field field, const struct range *range,

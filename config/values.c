@@ -28,6 +28,14 @@ static const struct scalar_syntax syntax[N_SCALAR_FIELDS] = {
 	[FIELD_ETHERTYPE] = { "ethertype", 0x600, 0xffff, ethertype_words, true },
 };
 
+void scalar_limits(enum scalar_field field, uint32_t *ret_least, uint32_t *ret_most,
+		   const struct word **ret_words)
+{
+	*ret_least = syntax[field].least;
+	*ret_most = syntax[field].most;
+	*ret_words = syntax[field].words;
+}
+
 /* --- ranges ------------------------------------------------------------------------------ */
 
 int ranges_add(struct ranges *ranges, uint32_t first, uint32_t last)

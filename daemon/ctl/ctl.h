@@ -82,6 +82,8 @@ int run_stats(const struct options *options, int n, char **arguments);
 int run_rules(const struct options *options, int n, char **arguments);
 int run_reload(const struct options *options, int n, char **arguments);
 int run_check(const struct options *options, int n, char **arguments);
+int run_fields(const struct options *options, int n, char **arguments);
+int run_schema(const struct options *options, int n, char **arguments);
 int run_off(const struct options *options, int n, char **arguments);
 int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);
