@@ -212,6 +212,11 @@ int draft_add(struct rule_draft *draft, const struct key_schema *key, const stru
 /* The key's node of a field that the rule has, for messages that come later; or NULL. */
 const struct node *draft_field(const struct rule_draft *draft, const char *field);
 
+/* --- addresses.c --- */
+
+/* Put indices into ascending order, each once; returns how many are left. */
+size_t unique_indices(uint32_t *indices, size_t n);
+
 /* --- values.c --- */
 
 /* Ranges while they are collected. */

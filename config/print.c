@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "config.h"
+#include "loader.h"
 #include "policy_tests.h"
 #include "util.h"
 
@@ -192,27 +193,14 @@ static int print_sets(const struct policy *policy, FILE *stream)
 
 #define FIELD_INDENT 10
 
-static int compare_indices(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* Indices in ascending order; the caller frees. *ret_n: without repetitions. */
+/* Indices in ascending order, each once; the caller frees. NULL when out of memory. */
 static uint32_t *sort_indices(const uint32_t *indices, size_t n, size_t *ret_n)
 {
 	uint32_t *sorted = calloc(n + 1, sizeof(*sorted));
 
-	*ret_n = 0;
-	if (!sorted)
-		return NULL;
-	if (n)
+	if (sorted && n)
 		memcpy(sorted, indices, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), compare_indices);
-	for (size_t i = 0; i < n; i++)
-		if (!*ret_n || sorted[*ret_n - 1] != sorted[i])
-			sorted[(*ret_n)++] = sorted[i];
+	*ret_n = sorted ? unique_indices(sorted, n) : 0;
 	return sorted;
 }
 
