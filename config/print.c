@@ -280,25 +280,32 @@ static bool has_match(const struct rule *rule)
 	return has;
 }
 
+/* A field of the schema, if the rule looks at it. */
+static int print_field(const struct policy *policy, const struct rule *rule,
+		       const struct key_schema *key, FILE *stream)
+{
+	if (key->parse == parse_match_interface)
+		return print_interface(policy, &rule->interface, stream);
+	if (key->parse == parse_match_address)
+		return print_address(policy, key->name, &rule->address[key->arg], stream);
+	if (key->parse == parse_match_mac)
+		return print_macs(key->name, &rule->mac[key->arg], stream);
+	return print_scalar((enum scalar_field)key->arg, &rule->scalar[key->arg], stream);
+}
+
 static int print_match(const struct policy *policy, const struct rule *rule, FILE *stream)
 {
-	int r;
+	int r = 0;
 
 	if (!has_match(rule)) {
 		fputs("        match: {}\n", stream);
 		return 0;
 	}
 	fputs("        match:\n", stream);
-	r = print_interface(policy, &rule->interface, stream);
-	if (!r)
-		r = print_address(policy, "src", &rule->address[ADDRESS_SRC], stream);
-	if (!r)
-		r = print_address(policy, "dst", &rule->address[ADDRESS_DST], stream);
-	for (unsigned int field = 0; field < N_SCALAR_FIELDS && !r; field++)
-		r = print_scalar(field, &rule->scalar[field], stream);
-	if (!r)
-		r = print_macs("src-mac", &rule->mac[MAC_SRC], stream);
-	return r ? r : print_macs("dst-mac", &rule->mac[MAC_DST], stream);
+	for (const struct key_schema *key = schema_match.keys; key->name && !r; key++)
+		if (key->parse)
+			r = print_field(policy, rule, key, stream);
+	return r;
 }
 
 static int print_actions(const struct policy *policy, const struct rule *rule, FILE *stream)

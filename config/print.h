@@ -33,5 +33,5 @@ void items_add_prefixes(struct items *items, const struct prefix_set *set);
 void items_add_scalar(struct items *items, enum scalar_field field,
 		      const struct scalar_match *match, bool *negated);
 void items_add_mac(struct items *items, const uint8_t mac[MAC_BYTES]);
-/* The fields and values of a test, "key: value". */
+/* The fields and values of a test, "key: value", in the order of the schema. */
 void items_add_packet(struct items *items, const struct test_packet *packet);

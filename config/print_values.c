@@ -284,30 +284,34 @@ static void add_flags_value(struct items *items, uint32_t flags)
 	text_done(&text);
 }
 
+static void add_address(struct items *items, const char *key, const struct prefix *address)
+{
+	char text[PREFIX_TEXT], yaml[YAML_TEXT(PREFIX_TEXT)];
+
+	items_add(items, "%s: %s", key, yaml_word(prefix_format(address, text), yaml));
+}
+
 void items_add_packet(struct items *items, const struct test_packet *packet)
 {
-	static const char *const address_keys[] = { [ADDRESS_SRC] = "src", [ADDRESS_DST] = "dst" };
-	static const char *const mac_keys[] = { [MAC_SRC] = "src-mac", [MAC_DST] = "dst-mac" };
-
-	for (unsigned int i = 0; i < N_MAC_FIELDS; i++) {
-		const uint8_t *mac = packet->mac[i];
-
-		items_add(items, "%s: \"%02x:%02x:%02x:%02x:%02x:%02x\"", mac_keys[i], mac[0],
-			  mac[1], mac[2], mac[3], mac[4], mac[5]);
-	}
-	for (unsigned int i = 0; packet->ip && i < N_ADDRESS_FIELDS; i++) {
-		struct prefix prefix = address_of(packet, i);
-		char text[PREFIX_TEXT], yaml[YAML_TEXT(PREFIX_TEXT)];
-
-		items_add(items, "%s: %s", address_keys[i],
-			  yaml_word(prefix_format(&prefix, text), yaml));
-	}
-	for (unsigned int field = 0; field < N_SCALAR_FIELDS; field++) {
-		if (packet->scalar[field] == TEST_ABSENT)
+	for (const struct key_schema *key = schema_test.keys; key->name; key++) {
+		if (key->parse == parse_test_interface || key->parse == parse_test_expect)
 			continue;
-		if (field == FIELD_TCP_FLAGS)
-			add_flags_value(items, packet->scalar[field]);
-		else
-			add_value(items, field, packet->scalar[field]);
+		if (key->parse == parse_test_mac) {
+			const uint8_t *mac = packet->mac[key->arg];
+
+			items_add(items, "%s: \"%02x:%02x:%02x:%02x:%02x:%02x\"", key->name, mac[0],
+				  mac[1], mac[2], mac[3], mac[4], mac[5]);
+		} else if (key->parse == parse_test_address) {
+			struct prefix address = address_of(packet, key->arg);
+
+			if (packet->ip)
+				add_address(items, key->name, &address);
+		} else if (packet->scalar[key->arg] == TEST_ABSENT) {
+			continue;
+		} else if (key->parse == parse_test_flags) {
+			add_flags_value(items, packet->scalar[key->arg]);
+		} else {
+			add_value(items, key->arg, packet->scalar[key->arg]);
+		}
 	}
 }

@@ -375,10 +375,10 @@ static void tests(void **state)
 		    "  - {in: i, tcp-flags: [], fragment: first, expect: pass}\n"
 		    "  - {in: i, src: \"2001:db8::\", fragment: later, expect: pass}\n",
 	       "tests:\n"
-	       "  - {in: i, src-mac: \"02:00:00:00:00:01\", dst-mac: \"02:00:00:00:00:02\", "
-	       "src: 192.0.2.1, dst: 198.51.100.1, proto: tcp, sport: 49152, dport: 443, "
-	       "tcp-flags: [syn], length: 40, ttl: 64, dscp: cs0, fragment: none, ethertype: ipv4, "
-	       "ip-options: absent, expect: pass}\n");
+	       "  - {in: i, ethertype: ipv4, src: 192.0.2.1, dst: 198.51.100.1, proto: tcp, "
+	       "sport: 49152, dport: 443, tcp-flags: [syn], length: 40, ttl: 64, dscp: cs0, "
+	       "fragment: none, ip-options: absent, src-mac: \"02:00:00:00:00:01\", "
+	       "dst-mac: \"02:00:00:00:00:02\", expect: pass}\n");
 }
 
 /* The tables know redirects by number: that of their first use in the order of rules, whatever
