@@ -198,9 +198,12 @@ static uint32_t *sort_indices(const uint32_t *indices, size_t n, size_t *ret_n)
 {
 	uint32_t *sorted = calloc(n + 1, sizeof(*sorted));
 
-	if (sorted && n)
+	*ret_n = 0;
+	if (!sorted)
+		return NULL;
+	if (n)
 		memcpy(sorted, indices, n * sizeof(*sorted));
-	*ret_n = sorted ? unique_indices(sorted, n) : 0;
+	*ret_n = unique_indices(sorted, n);
 	return sorted;
 }
 
