@@ -132,6 +132,9 @@ struct policy *policy_free(struct policy *policy)
 		notes_done(&policy->interfaces[i].notes);
 	free(policy->interfaces);
 	free(policy->redirects);
+	for (size_t i = 0; i < policy->n_tests; i++)
+		free(policy->tests[i].source);
+	free(policy->tests);
 	for (size_t i = 0; i < policy->n_files; i++)
 		policy_file_done(&policy->files[i]);
 	free(policy->files);

@@ -186,6 +186,29 @@ struct policy_file {
 	uint64_t copy_usec;  /* not 0: it could not be read, a copy of this time stands for it */
 };
 
+/* A packet as a test describes it; whole, well-formed, and no larger than its length says. */
+#define TEST_ABSENT UINT32_MAX
+struct test_packet {
+	bool ip;            /* false: there are MAC addresses, an ethertype and maybe a VLAN tag */
+	enum family family; /* of an IP packet */
+	uint8_t address[N_ADDRESS_FIELDS][16]; /* as on the wire; IPv4: the first 4 bytes */
+	uint8_t mac[N_MAC_FIELDS][MAC_BYTES];  /* likewise */
+	uint32_t scalar[N_SCALAR_FIELDS];      /* TEST_ABSENT: the packet lacks the field */
+};
+
+/* One entry of `tests:`: what must become of a packet. */
+struct policy_test {
+	struct place place;
+	unsigned int width; /* bytes of the test on its first line */
+	char *source;       /* that line; NULL if it is very long */
+	uint32_t interface; /* where it arrives: index into policy.interfaces */
+	struct test_packet packet;
+	enum verdict verdict; /* that is expected */
+	enum reason reason;   /* likewise; REASON_NONE: any */
+	uint32_t rule;        /* likewise, by index in its ruleset; TEST_ANY_RULE */
+};
+#define TEST_ANY_RULE UINT32_MAX
+
 struct policy {
 	struct interface *interfaces;
 	size_t n_interfaces;
@@ -199,6 +222,8 @@ struct policy {
 	size_t n_mac_sets;
 	struct redirect *redirects;
 	size_t n_redirects;
+	struct policy_test *tests;
+	size_t n_tests;
 	struct policy_file *files;
 	size_t n_files;
 	enum verdict fate_malformed; /* drop | pass */

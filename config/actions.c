@@ -31,6 +31,37 @@ int redirect_find(struct loader *loader, const struct node *node, uint32_t *ret)
 	return 0;
 }
 
+int redirects_number(struct policy *policy)
+{
+	_cleanup_free_ struct redirect *ordered = calloc(policy->n_redirects + 1, sizeof(*ordered));
+	_cleanup_free_ uint32_t *numbers = calloc(policy->n_redirects + 1, sizeof(*numbers));
+	size_t n = 0;
+
+	if (!ordered || !numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_rulesets; i++)
+		for (size_t j = 0; j < policy->rulesets[i].n_rules; j++) {
+			struct rule *rule = &policy->rulesets[i].rules[j];
+
+			for (size_t k = 0; k < rule->n_actions; k++) {
+				struct action *action = &rule->actions[k];
+
+				if (action->kind != ACTION_REDIRECT)
+					continue;
+				if (!numbers[action->redirect]) {
+					ordered[n] = policy->redirects[action->redirect];
+					numbers[action->redirect] = (uint32_t)++n;
+				}
+				action->redirect = numbers[action->redirect] - 1;
+				rule->redirect = action->redirect;
+			}
+		}
+	if (n)
+		memcpy(policy->redirects, ordered, n * sizeof(*ordered));
+	policy->n_redirects = n;
+	return 0;
+}
+
 /* `redirect: transit` where transit is an interface on eth0 most likely means eth0. */
 static void warn_of_interface(struct loader *loader, const struct node *value)
 {

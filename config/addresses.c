@@ -10,7 +10,6 @@
 #include "prefix.h"
 #include "util.h"
 
-/* For lists of indices: each once, in ascending order. */
 static int compare_indices(const void *left, const void *right)
 {
 	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
@@ -18,7 +17,7 @@ static int compare_indices(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-static size_t unique_indices(uint32_t *indices, size_t n)
+size_t unique_indices(uint32_t *indices, size_t n)
 {
 	size_t kept = 0;
 

@@ -24,6 +24,7 @@
 #define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
 #define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */
 #define CONFIG_MAX_MACS 16384           /* of all conditions together, of one set */
+#define CONFIG_MAX_TESTS 1024
 
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names
@@ -37,6 +38,13 @@ int policy_load(const char *path, struct policy **ret, struct diags *diags);
  * from. text need not end in NUL. */
 int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
 		     struct diags *diags);
+
+/*
+ * policy_print() - the policy as a policy file: sets resolved, every value whole, every default
+ * said, no comments. It loads to the same tables, unless it is larger than a policy file may be.
+ * 0 or -ENOMEM; whether the stream took it is the caller's to see.
+ */
+int policy_print(const struct policy *policy, FILE *stream);
 
 /*
  * What list files held, kept from one load to the next: files that have not changed are then

@@ -35,6 +35,14 @@ int parse_flags_clear(struct loader *loader, const struct node *value, const str
 	return items_parse(loader, value, parse_flag, &((struct flags *)target)->clear);
 }
 
+int flags_value_parse(struct loader *loader, const struct node *value, uint32_t *ret)
+{
+	*ret = 0;
+	if (value->kind == NODE_LIST && !value->n)
+		return 0;
+	return items_parse(loader, value, parse_flag, ret);
+}
+
 static int add_flags_text(struct text_list *items, const struct flags *flags)
 {
 	struct text_list set = { 0 }, clear = { 0 };

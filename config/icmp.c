@@ -131,6 +131,41 @@ static int parse_icmp(struct loader *loader, const struct node *item, void *targ
 	return refuse(loader, item);
 }
 
+/* The one type that the ranges have in the family; its least code. UINT32_MAX: none, or several. */
+static uint32_t only_type(const struct ranges *ranges, unsigned int family)
+{
+	uint32_t found = UINT32_MAX;
+
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct range *range = &ranges->items[i];
+
+		if (range->first >> 16 != family)
+			continue;
+		if (found != UINT32_MAX || range->first >> 8 != range->last >> 8)
+			return UINT32_MAX;
+		found = range->first;
+	}
+	return found;
+}
+
+int icmp_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		     uint32_t ret[N_FAMILIES])
+{
+	struct values_state state = { .key = key };
+	int r = parse_icmp(loader, item, &state);
+
+	ranges_merge(&state.ranges);
+	ret[FAMILY_V4] = only_type(&state.ranges, 0);
+	ret[FAMILY_V6] = only_type(&state.ranges, 1);
+	/* A name stands for all codes, and code 0 is the usual one; numbers say what they mean. */
+	if (!r && ((ret[FAMILY_V4] == UINT32_MAX && ret[FAMILY_V6] == UINT32_MAX) ||
+		   (strchr(item->text, ':') && strchr(item->text, '-'))))
+		r = node_error(loader, item, "a packet has one ICMP type and code; write one");
+	text_list_done(&state.items);
+	free(state.ranges.items);
+	return r;
+}
+
 int parse_match_icmp(struct loader *loader, const struct node *value, const struct key_schema *key,
 		     void *target)
 {

@@ -87,6 +87,8 @@ static int load(struct loader *loader, const char *path, const char *text, size_
 				   loader->policy));
 	if (r != -ENOMEM)
 		r = policy_check(loader, r);
+	if (!r)
+		r = redirects_number(loader->policy);
 	if (r < 0)
 		return r;
 	policy_note_expiries(loader->policy);

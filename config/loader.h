@@ -78,7 +78,7 @@ struct loader {
 	struct sha256_ctx hash;               /* over the digests of the files */
 	size_t sets_capacity, port_sets_capacity, mac_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
-	size_t redirects_capacity, files_capacity;
+	size_t redirects_capacity, tests_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
 	const struct node **policy_names;         /* of each interface; NULL: it has none */
 	struct named_set *named_sets;             /* by position in set_names */
@@ -261,6 +261,11 @@ int draft_add(struct rule_draft *draft, const struct key_schema *key, const stru
 /* The key's node of a field that the rule has, for messages that come later; or NULL. */
 const struct node *draft_field(const struct rule_draft *draft, const char *field);
 
+/* --- addresses.c --- */
+
+/* Put indices into ascending order, each once; returns how many are left. */
+size_t unique_indices(uint32_t *indices, size_t n);
+
 /* --- values.c --- */
 
 /* Ranges while they are collected. */
@@ -276,8 +281,23 @@ void ranges_merge(struct ranges *ranges);
 bool number_parse(const char *text, size_t len, uint32_t *ret);
 /* "5" or "5-9"; *first > *last is possible. */
 bool range_parse(const char *text, uint32_t *ret_first, uint32_t *ret_last);
+/* What a scalar field that has numbers may be. */
+void scalar_limits(enum scalar_field field, uint32_t *ret_least, uint32_t *ret_most,
+		   const struct word **ret_words);
+/* A value or a range of a scalar field that has numbers, as the language writes it. */
+#define SCALAR_TEXT 32
+const char *scalar_format(enum scalar_field field, const struct range *range,
+			  char buffer[SCALAR_TEXT]);
 /* A port or a range of ports. 0, -EINVAL, reported, -ENOMEM. */
 int port_range_parse(struct loader *loader, const struct node *item, struct ranges *ranges);
+/* What a test says of a packet has one value: a number or a word of the scalar field key->arg; flags
+ * that are set, all others being clear; what an ICMP type is in each family, with
+ * its code (TEST_ABSENT: the family has it not). 0, -EINVAL, reported, -ENOMEM. */
+int scalar_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		       uint32_t *ret);
+int flags_value_parse(struct loader *loader, const struct node *value, uint32_t *ret);
+int icmp_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		     uint32_t ret[N_FAMILIES]);
 /* Give the ranges to the condition, or report that there are too many. */
 int ranges_take(struct loader *loader, const struct node *node, struct ranges *ranges, bool negated,
 		struct scalar_match *match);
@@ -322,6 +342,9 @@ void rule_check(struct loader *loader, const struct rule_draft *draft);
 int policy_check(struct loader *loader, int r);
 /* The port that redirects name, as index in the policy; made if new. 0 or -ENOMEM. */
 int redirect_find(struct loader *loader, const struct node *node, uint32_t *ret);
+/* Number the redirects by their first use in the rules, whatever the order of reading was: tables
+ * hold these numbers. 0 or -ENOMEM. */
+int redirects_number(struct policy *policy);
 /* -EINVAL, reported, if the scalar cannot be the name of a network device. */
 int port_check(struct loader *loader, const struct node *node, const char *name);
 
@@ -342,3 +365,6 @@ key_parser parse_match_interface, parse_match_address, parse_match_scalar, parse
 key_parser parse_match_tcp_flags, parse_match_fragment, parse_flags_set, parse_flags_clear;
 key_parser parse_match_ip_options, parse_match_mac;
 key_parser parse_plain_action, parse_redirect;
+key_parser parse_tests, parse_test_interface, parse_test_address, parse_test_scalar;
+key_parser parse_test_flags, parse_test_icmp, parse_test_fragment, parse_test_ip_options;
+key_parser parse_test_mac, parse_test_expect;

@@ -71,6 +71,7 @@ const struct flag_group flag_groups[] = {
 };
 
 const struct word fragment_words[] = {
+	{ "none", FRAGMENT_NONE },
 	{ "first", FRAGMENT_FIRST },
 	{ "later", FRAGMENT_LATER },
 	{ NULL, 0 },

@@ -37,7 +37,9 @@ static const struct key_schema policy_file_keys[] = {
 	{ "policies", parse_rulesets, true, NULL, "a mapping from names to policies",
 	  "ordered rules with a default", "policy rules rulesets chains", 0 },
 	LATER("protect", "control traffic that passes before any rule"),
-	LATER("tests", "packets with their expected verdicts"),
+	/* Last: they name what all others define. */
+	{ "tests", parse_tests, false, NULL, "a list of tests",
+	  "packets, and what must become of them; a policy that fails one is refused", "test", 0 },
 	{ .name = NULL },
 };
 
@@ -177,8 +179,9 @@ static const struct key_schema match_keys[] = {
 	  "TTL or hop limit", "hop-limit hoplimit", FIELD_TTL },
 	{ "dscp", parse_match_scalar, false, NULL, "a number from 0 to 63 or a name such as ef",
 	  "differentiated services code point", "tos traffic-class", FIELD_DSCP },
-	{ "fragment", parse_match_fragment, false, NULL, "first, later or any",
-	  "which fragment of a packet", "frag fragments", FIELD_FRAGMENT },
+	{ "fragment", parse_match_fragment, false, NULL, "none, first, later or any",
+	  "which fragment of a packet; none: a whole one; any: first or later", "frag fragments",
+	  FIELD_FRAGMENT },
 	{ "src-mac", parse_match_mac, false, NULL,
 	  "a MAC address such as 02:00:5e:10:00:01, or a set", "source MAC address",
 	  "smac mac-src ether-src", MAC_SRC },
@@ -217,6 +220,49 @@ static const struct key_schema action_keys[] = {
 	{ .name = NULL },
 };
 
+static const struct key_schema test_keys[] = {
+	{ "in", parse_test_interface, true, NULL, "the name of an interface",
+	  "where the packet arrives", "interface iif iface", 0 },
+	{ "ethertype", parse_test_scalar, false, NULL, "an ethertype such as arp or 0x0806",
+	  "default: ipv4 or ipv6, as the other fields say", "ether-type", FIELD_ETHERTYPE },
+	{ "vlan", parse_test_scalar, false, NULL, "a VLAN identifier from 1 to 4094",
+	  "default: no tag", "vid vlan-id", FIELD_VLAN },
+	{ "src", parse_test_address, false, NULL, "an address",
+	  "source address; default: 192.0.2.1 or 2001:db8::1",
+	  "source saddr source-address from srcip", ADDRESS_SRC },
+	{ "dst", parse_test_address, false, NULL, "an address",
+	  "destination address; default: 198.51.100.1 or 2001:db8::2",
+	  "dest destination daddr destination-address to dstip", ADDRESS_DST },
+	{ "proto", parse_test_scalar, false, NULL, "a protocol name or a number from 0 to 255",
+	  "default: what carries the other fields; tcp", "protocol", FIELD_PROTO },
+	{ "sport", parse_test_scalar, false, NULL, "a port", "default: 49152",
+	  "source-port src-port", FIELD_SPORT },
+	{ "dport", parse_test_scalar, false, NULL, "a port", "default: 443",
+	  "port destination-port dst-port", FIELD_DPORT },
+	{ "tcp-flags", parse_test_flags, false, NULL, "a flag or a list of flags",
+	  "those that are set, all others being clear; default: syn", "flags tcpflags",
+	  FIELD_TCP_FLAGS },
+	{ "icmp", parse_test_icmp, false, NULL, "a name such as echo-request, icmp:8 or icmpv6:128",
+	  "type and code; default: echo-request", "icmp-type icmpv6 icmpv6-type", FIELD_ICMP },
+	{ "length", parse_test_scalar, false, NULL, "a length in bytes",
+	  "of the whole IP packet; default: its headers", "len size", FIELD_LENGTH },
+	{ "ttl", parse_test_scalar, false, NULL, "a number from 0 to 255",
+	  "TTL or hop limit; default: 64", "hop-limit hoplimit", FIELD_TTL },
+	{ "dscp", parse_test_scalar, false, NULL, "a number from 0 to 63 or a name such as ef",
+	  "default: 0", "tos traffic-class", FIELD_DSCP },
+	{ "fragment", parse_test_fragment, false, NULL, "none, first or later", "default: none",
+	  "frag fragments", FIELD_FRAGMENT },
+	{ "ip-options", parse_test_ip_options, false, NULL, "present or absent", "default: absent",
+	  "options ip-option hop-by-hop", FIELD_IP_OPTIONS },
+	{ "src-mac", parse_test_mac, false, NULL, "a MAC address such as 02:00:5e:10:00:01",
+	  "default: 02:00:00:00:00:01", "smac mac-src ether-src", MAC_SRC },
+	{ "dst-mac", parse_test_mac, false, NULL, "a MAC address such as 02:00:5e:10:00:01",
+	  "default: 02:00:00:00:00:02", "dmac mac-dst ether-dst", MAC_DST },
+	{ "expect", parse_test_expect, true, NULL, "VERDICT, VERDICT/RULE or VERDICT/REASON",
+	  "what must become of the packet, and what must decide it", "expected verdict result", 0 },
+	{ .name = NULL },
+};
+
 const struct mapping_schema schema_policy_file = { "the policy file", "key", policy_file_keys };
 const struct mapping_schema schema_fate = { "'fate'", "key", fate_keys };
 const struct mapping_schema schema_set = { "a set", "key", set_keys };
@@ -227,17 +273,19 @@ const struct mapping_schema schema_rule = { "a rule", "key", rule_keys };
 const struct mapping_schema schema_match = { "'match'", "field", match_keys };
 const struct mapping_schema schema_tcp_flags = { "'tcp-flags'", "key", tcp_flags_keys };
 const struct mapping_schema schema_action = { "'do'", "action", action_keys };
+const struct mapping_schema schema_test = { "a test", "key", test_keys };
 
 const struct mapping_schema *const schemas[] = {
 	&schema_policy_file, &schema_fate,    &schema_set,  &schema_width,
 	&schema_interface,   &schema_ruleset, &schema_rule, &schema_match,
-	&schema_tcp_flags,   &schema_action,  NULL,
+	&schema_tcp_flags,   &schema_action,  &schema_test, NULL,
 };
 
 #define FITS(keys) _Static_assert(ARRAY_SIZE(keys) <= MAX_SCHEMA_KEYS, "too many keys")
 FITS(policy_file_keys);
 FITS(set_keys);
 FITS(match_keys);
+FITS(test_keys);
 
 const struct key_schema *schema_find(const struct mapping_schema *schema, const char *name)
 {

@@ -46,6 +46,7 @@ extern const struct mapping_schema schema_rule;
 extern const struct mapping_schema schema_match;
 extern const struct mapping_schema schema_tcp_flags;
 extern const struct mapping_schema schema_action;
+extern const struct mapping_schema schema_test;
 
 /* All of them, ends with NULL. */
 extern const struct mapping_schema *const schemas[];

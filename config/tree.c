@@ -284,10 +284,14 @@ static int on_alias(struct builder *b, struct fy_event *event)
 
 static int on_collection_start(struct builder *b, struct fy_event *event, enum node_kind kind)
 {
-	struct node *node = node_new(b, kind, fy_event_start_mark(event), fy_event_end_mark(event));
+	const struct fy_mark *start = fy_event_start_mark(event);
+	struct node *node = node_new(b, kind, start, fy_event_end_mark(event));
 
 	if (!node)
 		return -ENOMEM;
+	/* A mapping without brackets begins with its first key. */
+	if (kind == NODE_MAPPING && start && start->input_pos > node->offset)
+		node->offset = (uint32_t)start->input_pos;
 	node->width = 1;
 	if (b->depth == CONFIG_MAX_DEPTH)
 		return refuse(b, node->offset, 1, "nested too deeply; 32 levels are the limit");

@@ -28,6 +28,14 @@ static const struct scalar_syntax syntax[N_SCALAR_FIELDS] = {
 	[FIELD_ETHERTYPE] = { "ethertype", 0x600, 0xffff, ethertype_words, true },
 };
 
+void scalar_limits(enum scalar_field field, uint32_t *ret_least, uint32_t *ret_most,
+		   const struct word **ret_words)
+{
+	*ret_least = syntax[field].least;
+	*ret_most = syntax[field].most;
+	*ret_words = syntax[field].words;
+}
+
 /* --- ranges ------------------------------------------------------------------------------ */
 
 int ranges_add(struct ranges *ranges, uint32_t first, uint32_t last)
@@ -212,6 +220,25 @@ int port_range_parse(struct loader *loader, const struct node *item, struct rang
 	return r < 0 ? r : parse_range(loader, item, &syntax[FIELD_SPORT], form, ranges);
 }
 
+int scalar_value_parse(struct loader *loader, const struct node *item, const struct key_schema *key,
+		       uint32_t *ret)
+{
+	const struct scalar_syntax *s = &syntax[key->arg];
+	struct ranges ranges = { 0 };
+	int r = node_expect(loader, item, NODE_SCALAR, key->form);
+
+	if (!r && item->text[0] == '$')
+		r = node_error(loader, item, "a packet has one %s, not a set", s->what);
+	if (!r)
+		r = parse_range(loader, item, s, key->form, &ranges);
+	if (!r && ranges.items[0].first != ranges.items[0].last)
+		r = node_error(loader, item, "a packet has one %s, not a range", s->what);
+	if (!r)
+		*ret = ranges.items[0].first;
+	free(ranges.items);
+	return r;
+}
+
 static int parse_port_set(struct loader *loader, const struct node *item,
 			  struct scalar_state *state)
 {
@@ -245,28 +272,34 @@ static int parse_scalar(struct loader *loader, const struct node *item, void *ta
 	return parse_range(loader, item, state->syntax, state->key->form, &state->literals);
 }
 
-static int add_text(struct text_list *items, const struct scalar_syntax *s,
-		    const struct range *range)
+const char *scalar_format(enum scalar_field field, const struct range *range,
+			  char buffer[SCALAR_TEXT])
 {
+	const struct scalar_syntax *s = &syntax[field];
 	const struct word *word = NULL;
 
 	if (s->words && range->first == range->last)
 		word = word_of(s->words, range->first);
 	if (word)
-		return text_list_add(items, "%s", word->name);
-	if (range->first == range->last)
-		return text_list_add(items, s->hex ? "0x%04x" : "%u", range->first);
-	return text_list_add(items, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first, range->last);
+		snprintf(buffer, SCALAR_TEXT, "%s", word->name);
+	else if (range->first == range->last)
+		snprintf(buffer, SCALAR_TEXT, s->hex ? "0x%04x" : "%u", range->first);
+	else
+		snprintf(buffer, SCALAR_TEXT, s->hex ? "0x%04x-0x%04x" : "%u-%u", range->first,
+			 range->last);
+	return buffer;
 }
 
 /* The normalised text, and all ranges in one. */
 static int join_ranges(struct scalar_state *state)
 {
+	char text[SCALAR_TEXT];
 	int r = 0;
 
 	ranges_merge(&state->literals);
 	for (size_t i = 0; i < state->literals.n && !r; i++)
-		r = add_text(&state->items, state->syntax, &state->literals.items[i]);
+		r = text_list_add(&state->items, "%s",
+				  scalar_format(state->key->arg, &state->literals.items[i], text));
 	for (size_t i = 0; i < state->from_sets.n && !r; i++)
 		r = ranges_add(&state->literals, state->from_sets.items[i].first,
 			       state->from_sets.items[i].last);

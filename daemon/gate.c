@@ -15,6 +15,7 @@
 #include "datapath.h"
 #include "kernel.h"
 #include "log.h"
+#include "policy_tests.h"
 #include "util.h"
 
 struct gate {
@@ -266,8 +267,12 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
+	int r;
 
-	return explain(load(path ? path : gate->config_path, NULL, &policy, &tables, diags), diags);
+	r = load(path ? path : gate->config_path, NULL, &policy, &tables, diags);
+	if (r >= 0)
+		r = policy_tests_run(policy, diags);
+	return explain(r, diags);
 }
 
 /* --- interfaces -------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->result = true;
 	} else if (strcmp(name, "builtin") == 0) {
 		options->builtin = value ? value : "";
+	} else if (strcmp(name, "print") == 0) {
+		options->print = true;
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {
@@ -54,7 +56,8 @@ static int set_option(struct options *options, const char *name, const char *val
 	return EXIT_OK;
 }
 
-static void make_long_options(struct option *table)
+/* And a letter for those that have one. */
+static void make_options(struct option *table, char *letters)
 {
 	for (size_t i = 0; i < n_options; i++) {
 		const char *argument = option_table[i].argument;
@@ -66,7 +69,18 @@ static void make_long_options(struct option *table)
 							: required_argument,
 			.val = 256 + (int)i,
 		};
+		if (option_table[i].letter)
+			*letters++ = option_table[i].letter;
 	}
+}
+
+/* Index of the option that getopt_long() found, or -1. */
+static int option_index(int c)
+{
+	for (size_t i = 0; c < 256 && i < n_options; i++)
+		if (option_table[i].letter && option_table[i].letter == c)
+			return (int)i;
+	return c - 256;
 }
 
 /* Does the command know all own options that were given? */
@@ -97,28 +111,31 @@ static void defaults(struct options *options)
 int arguments_parse(int argc, char **argv, struct options *options, char **words, int *n_words)
 {
 	struct option table[MAX_OPTIONS] = {};
+	char letters[MAX_OPTIONS] = "";
 	bool given[MAX_OPTIONS] = {};
 	bool help = false;
 	const struct command *command;
 	int c;
 
 	defaults(options);
-	make_long_options(table);
-	while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		const char *name = c >= 256 ? option_table[c - 256].name : "";
+	make_options(table, letters);
+	while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
+		const char *name;
 
 		if (c == '?') {
 			fprintf(stderr, "See 'xdpgate --help'.\n");
 			return EXIT_USAGE;
 		}
+		c = option_index(c);
+		name = option_table[c].name;
 		if (strcmp(name, "version") == 0) {
 			printf("xdpgate %s\n", XDPGATE_VERSION);
 			return -1;
 		}
-		if (c == 'h' || strcmp(name, "help") == 0)
+		if (strcmp(name, "help") == 0)
 			help = true;
 		else
-			given[c - 256] = true;
+			given[c] = true;
 		if (set_option(options, name, optarg) != EXIT_OK)
 			return EXIT_USAGE;
 	}

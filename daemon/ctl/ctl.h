@@ -33,6 +33,7 @@ struct options {
 	unsigned int interval_msec; /* of --watch */
 	bool result;                /* reload: do not reload, tell how the last one went */
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
+	bool print;                 /* check: print the normalised policy */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -42,6 +43,7 @@ enum own_option {
 	OWN_INTERFACE = 4,
 	OWN_RESULT = 8,
 	OWN_BUILTIN = 16,
+	OWN_PRINT = 32,
 };
 
 struct command {
@@ -71,6 +73,7 @@ void help_print_command(const struct command *command);
 struct option_help {
 	const char *name, *argument, *help;
 	unsigned int own; /* enum own_option, 0: for all commands */
+	char letter;      /* its short form, or 0 */
 };
 extern const struct option_help option_table[];
 extern const size_t n_options;
@@ -84,6 +87,8 @@ int run_stats(const struct options *options, int n, char **arguments);
 int run_rules(const struct options *options, int n, char **arguments);
 int run_reload(const struct options *options, int n, char **arguments);
 int run_check(const struct options *options, int n, char **arguments);
+int run_fields(const struct options *options, int n, char **arguments);
+int run_schema(const struct options *options, int n, char **arguments);
 int run_off(const struct options *options, int n, char **arguments);
 int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);

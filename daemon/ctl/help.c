@@ -10,7 +10,7 @@ const struct option_help option_table[] = {
 	{ "socket", "PATH", "control socket (" DEFAULT_SOCKET "; XDPGATE_SOCKET)", 0 },
 	{ "json", NULL, "answer in JSON, for scripts", 0 },
 	{ "no-color", NULL, "no colours (likewise: NO_COLOR set, or not a terminal)", 0 },
-	{ "help", NULL, "show this", 0 },
+	{ "help", NULL, "show this", 0, 'h' },
 	{ "version", NULL, "show the version", 0 },
 	{ "watch", "[=SECONDS]", "show again and again, with rates, until Ctrl-C (every second)",
 	  OWN_WATCH },
@@ -19,6 +19,8 @@ const struct option_help option_table[] = {
 	  OWN_RESULT },
 	{ "builtin", "[=NAME]", "no FILE: list the parts that policies may include, or show one",
 	  OWN_BUILTIN },
+	{ "print", NULL, "print the policy, normalised: sets resolved, defaults said (-n)",
+	  OWN_PRINT, 'n' },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

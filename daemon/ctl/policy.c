@@ -5,6 +5,7 @@
 #include "compile.h"
 #include "config.h"
 #include "policy.h"
+#include "policy_tests.h"
 #include "request.h"
 #include "text.h"
 #include "util.h"
@@ -30,7 +31,7 @@ static int load_and_compile(const char *path, struct policy **policy, struct dia
 		return r;
 	r = tables_compile(*policy, &tables, diags);
 	tables_free(tables);
-	return r;
+	return r < 0 ? r : policy_tests_run(*policy, diags);
 }
 
 static void print_contents(const char *path, const struct policy *policy)
@@ -42,24 +43,43 @@ static void print_contents(const char *path, const struct policy *policy)
 	for (size_t i = 0; i < policy->n_sets; i++)
 		n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
 	text_printf(stdout, "%s: ok: ", path);
-	printf("%zu interface%s, %zu rule%s, %zu prefix%s\n", policy->n_interfaces,
+	printf("%zu interface%s, %zu rule%s, %zu prefix%s", policy->n_interfaces,
 	       policy->n_interfaces == 1 ? "" : "s", n_rules, n_rules == 1 ? "" : "s", n_prefixes,
 	       n_prefixes == 1 ? "" : "es");
+	if (policy->n_tests)
+		printf(", %zu test%s passed", policy->n_tests, policy->n_tests == 1 ? "" : "s");
+	printf("\n");
 }
 
-static void print_check_json(const char *path, const struct diags *diags)
+/* The normalised policy as text; caller frees. NULL when out of memory. */
+static char *print_policy(const struct policy *policy)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	int r = stream ? policy_print(policy, stream) : -ENOMEM;
+
+	if (stream && (fclose(stream) != 0 || r < 0))
+		free(TAKE_PTR(text));
+	return text;
+}
+
+static void print_check_json(const char *path, const char *normalised, const struct diags *diags)
 {
 	_cleanup_json_ json_t *answer =
 		json_pack("{s:o, s:b, s:I, s:I, s:o}", "file", wire_string(path), "ok",
 			  diags->n_errors == 0, "errors", (json_int_t)diags->n_errors, "warnings",
 			  (json_int_t)diags->n_warnings, "diagnostics", wire_diags(diags));
 
+	if (answer && normalised)
+		json_object_set_new(answer, "policy", wire_string(normalised));
 	if (answer)
 		print_json(answer);
 }
 
 int run_check(const struct options *options, int n, char **arguments)
 {
+	_cleanup_free_ char *normalised = NULL;
 	const char *path = arguments[0];
 	struct policy *policy = NULL;
 	struct diags diags = {};
@@ -68,14 +88,20 @@ int run_check(const struct options *options, int n, char **arguments)
 	if (options->builtin)
 		return show_builtin(options);
 	r = load_and_compile(path, &policy, &diags);
+	if (r >= 0 && options->print) {
+		normalised = print_policy(policy);
+		r = normalised ? 0 : -ENOMEM;
+	}
 	if (r < 0 && diags.n_errors == 0)
 		diag_error(&diags, &(struct diag_place){ .file = path }, "cannot be checked: %s",
 			   strerror(-r));
 	if (options->json)
-		print_check_json(path, &diags);
+		print_check_json(path, normalised, &diags);
 	else
 		diags_print(&diags, stderr, wants_color_on_stderr(options));
-	if (diags.n_errors == 0 && !options->json)
+	if (normalised && !options->json)
+		fputs(normalised, stdout);
+	else if (diags.n_errors == 0 && !options->json)
 		print_contents(path, policy);
 	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
 	policy_free(policy);

@@ -133,6 +133,7 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 {
 	_cleanup_(generation_freep) struct generation *generation = generation_new();
 	_cleanup_free_ struct rule_action *actions = NULL;
+	bool test_failed = false;
 	uint32_t n_actions;
 	int r;
 
@@ -158,10 +159,12 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 	generation_update_redirects(generation);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
 		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i],
-			       diags);
+			       &test_failed, diags);
 		if (r < 0)
 			return r;
 	}
+	if (test_failed)
+		return -EINVAL;
 	*ret = TAKE_PTR(generation);
 	return 0;
 }

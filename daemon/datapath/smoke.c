@@ -3,6 +3,7 @@
 
 #include "kernel.h"
 #include "oracle.h"
+#include "policy_tests.h"
 #include "probe.h"
 #include "util.h"
 
@@ -68,15 +69,12 @@ static void probe_closep(struct probe **probe)
 	probe_close(*probe);
 }
 
-int smoke_test(const struct policy *policy, const struct tables *tables, size_t interface,
-	       const struct ruleset_maps *maps, const struct ruleset_config *config,
-	       struct diags *diags)
+/* Our frames: does the program say what the oracle does? */
+static int compare_with_oracle(struct probe *probe, const struct policy *policy, size_t interface,
+			       uint32_t first_bit, struct diags *diags)
 {
-	uint32_t first_bit = tables->first_bit[policy->interfaces[interface].ruleset];
-	_cleanup_(probe_closep) struct probe *probe = NULL;
-	int r;
+	int r = 0;
 
-	r = probe_open_over(maps, config, &probe, diags);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(frames); i++) {
 		struct oracle_answer oracle = {};
 		struct probe_answer answer;
@@ -97,5 +95,58 @@ int smoke_test(const struct policy *policy, const struct tables *tables, size_t 
 			   oracle.reason, (ssize_t)oracle.rule);
 		return -EBADMSG;
 	}
+	return r;
+}
+
+/* The policy's own tests: does the program say what its writer expects? */
+static int run_policy_tests(struct probe *probe, const struct policy *policy, size_t interface,
+			    uint32_t first_bit, bool *ret_failed, struct diags *diags)
+{
+	_cleanup_free_ uint8_t *frame = malloc(TEST_FRAME_MAX);
+
+	if (!frame)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_tests; i++) {
+		const struct policy_test *test = &policy->tests[i];
+		struct oracle_answer came;
+		struct probe_answer answer;
+		size_t len;
+		int r;
+
+		if (test->interface != interface)
+			continue;
+		len = test_frame(&test->packet, frame);
+		kernel_forget();
+		r = probe_run(probe, frame, len, &answer, NULL);
+		if (r < 0)
+			return kernel_error(diags, r, "cannot run the test at %s:%u",
+					    test->place.file, test->place.line);
+		came = (struct oracle_answer){
+			.verdict = answer.trace.reason == REASON_REDIRECT_FAILED
+					   ? VERDICT_REDIRECT
+					   : (enum verdict)answer.trace.verdict,
+			.reason = (enum reason)answer.trace.reason,
+			.rule = answer.trace.rule == TRACE_NO_RULE ? ORACLE_NO_RULE
+								   : answer.trace.rule - first_bit,
+		};
+		if (policy_test_judge(policy, test, &came, diags) < 0)
+			*ret_failed = true;
+	}
+	return 0;
+}
+
+int smoke_test(const struct policy *policy, const struct tables *tables, size_t interface,
+	       const struct ruleset_maps *maps, const struct ruleset_config *config,
+	       bool *ret_failed, struct diags *diags)
+{
+	uint32_t first_bit = tables->first_bit[policy->interfaces[interface].ruleset];
+	_cleanup_(probe_closep) struct probe *probe = NULL;
+	int r;
+
+	r = probe_open_over(maps, config, &probe, diags);
+	if (r >= 0)
+		r = compare_with_oracle(probe, policy, interface, first_bit, diags);
+	if (r >= 0 && policy->n_tests)
+		r = run_policy_tests(probe, policy, interface, first_bit, ret_failed, diags);
 	return r;
 }

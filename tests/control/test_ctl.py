@@ -380,6 +380,34 @@ class Outcomes(Ctl):
         self.bad(2, "usage", "check", "--builtin", "file.yaml")
         self.bad(2, "no option --builtin", "reload", "--builtin")
 
+    def test_check_tests(self):
+        """check runs the policy's tests: how many passed, or which failed and why"""
+        test = "tests: [{in: a, src: 192.0.2.7, expect: %s}]\n"
+        good = self.temporary(POLICY + test % "drop/x")
+        self.assertEqual(self.good("check", good),
+                         f"{good}: ok: 1 interface, 1 rule, 1 prefix, 1 test passed\n")
+        bad = self.temporary(POLICY + test % "pass")
+        self.assertEqual(self.bad(1, f"{bad}:8:9: error: this test failed: expected pass, got drop/x: "
+                                  f"in policy 'p' the rule at {bad}:7 decided\n    8 | tests",
+                                  "check", bad), "")
+
+    def test_check_print(self):
+        """check --print, -n: the policy alone, which loads and prints as itself; else errors alone"""
+        path = self.temporary(POLICY + "  unused: {}\n")
+        done = self.run_ctl("check", "--print", path)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("warning: policy 'unused' is on no interface", done.stderr)
+        self.assertIn("          src: 192.0.2.0/24\n", done.stdout)
+        self.assertEqual(self.run_ctl("check", path, "-n").stdout, done.stdout)
+        again = self.temporary(done.stdout)
+        self.assertEqual(self.run_ctl("-n", "check", again).stdout, done.stdout)
+        answer = json.loads(self.run_ctl("check", "-n", "--json", path).stdout)
+        self.assertEqual((answer["ok"], answer["policy"]), (True, done.stdout))
+        bad = self.temporary(POLICY.replace("src:", "scr:"))
+        self.assertEqual(self.bad(1, "'scr'", "check", "--print", bad), "")
+        self.assertNotIn("policy", json.loads(self.run_ctl("check", "-n", "--json", bad).stdout))
+        self.bad(2, "'status' has no option --print", "status", "-n")
+
 
 class Documents(Ctl):
     """--help, completion and the manual page know the same commands and options."""

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * test_generation.c: which of the generations that are pinned is the live one, and the intent:
- * what each death of a swap leaves, read by the next who comes.
+ * what each death of a swap leaves, read by the next who comes. And that one is built only if the
+ * policy passes its own tests.
  */
 #include <bpf/bpf.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include "build-policy.h"
 #include "generation.h"
 #include "kernel.h"
+#include "policy_tests.h"
 #include "scratch.h"
 #include "util.h"
 
@@ -102,6 +104,108 @@ static void expect_found(uint64_t number, uint64_t highest)
 	assert_int_equal(find(&got_highest, &diags), number);
 	assert_int_equal(got_highest, highest);
 	expect_silence(&diags);
+}
+
+/* --- the policy's own tests, by the program --- */
+
+static struct policy_test *add_test(struct policy *policy, uint32_t interface, enum verdict verdict,
+				    uint32_t rule)
+{
+	struct policy_test *test = &policy->tests[policy->n_tests++];
+
+	*test = (struct policy_test){
+		.place = { policy->files[0].path, 70 + (unsigned int)policy->n_tests, 5 },
+		.interface = interface,
+		.verdict = verdict,
+		.reason = REASON_NONE,
+		.rule = rule,
+		.packet = { .ip = true },
+	};
+	for (size_t i = 0; i < N_SCALAR_FIELDS; i++)
+		test->packet.scalar[i] = TEST_ABSENT;
+	test->packet.address[ADDRESS_SRC][0] = 192;
+	test->packet.scalar[FIELD_PROTO] = 17;
+	test->packet.scalar[FIELD_FRAGMENT] = FRAGMENT_NONE;
+	test->packet.scalar[FIELD_SPORT] = 53;
+	test->packet.scalar[FIELD_DPORT] = 53;
+	test->packet.scalar[FIELD_LENGTH] = 28;
+	return test;
+}
+
+/* Two interfaces on policies of their own: their rules are at different bits. */
+static struct policy *policy_with_tests(void)
+{
+	struct policy *policy = build_policy();
+	uint32_t edge = build_ruleset(policy, "edge", VERDICT_PASS);
+	uint32_t core = build_ruleset(policy, "core", VERDICT_DROP);
+	uint32_t set = build_set(policy, "own");
+
+	build_interface(policy, "wan", edge);
+	build_interface(policy, "lan", core);
+	build_prefix(policy, set, "192.0.0.0/8");
+	build_rule(policy, edge, "seen", VERDICT_NONE);
+	build_address(build_rule(policy, edge, "own", VERDICT_DROP), ADDRESS_SRC, set);
+	build_scalar(build_rule(policy, core, "big", VERDICT_PASS), FIELD_LENGTH, 1501, 65535);
+	build_redirect(policy, build_rule(policy, core, "away", VERDICT_REDIRECT), "nowhere0");
+	policy->tests = calloc(8, sizeof(*policy->tests));
+	assert_non_null(policy->tests);
+	return policy;
+}
+
+static int build(const struct policy *policy, struct diags *diags)
+{
+	struct generation *generation = NULL;
+	struct counters *counters = NULL;
+	struct tables *tables = NULL;
+	int r;
+
+	assert_int_equal(counters_open(NULL, &counters, diags), 0);
+	assert_int_equal(tables_compile(policy, &tables, diags), 0);
+	r = generation_build(policy, tables, 1, counters, &generation, diags);
+	assert_int_equal(!generation, r < 0);
+	generation_free(generation);
+	tables_free(tables);
+	counters_close(counters);
+	return r;
+}
+
+static void test_policy_tests(void **state)
+{
+	struct policy *policy = policy_with_tests();
+	struct diags diags = {};
+
+	add_test(policy, 0, VERDICT_DROP, 1);
+	add_test(policy, 0, VERDICT_PASS, TEST_ANY_RULE)->packet.address[ADDRESS_SRC][0] = 193;
+	add_test(policy, 1, VERDICT_REDIRECT, 1); /* its device is absent */
+	add_test(policy, 1, VERDICT_PASS, 0)->packet.scalar[FIELD_LENGTH] = 65535;
+	assert_int_equal(build(policy, &diags), 0);
+	expect_silence(&diags);
+	policy_free(policy);
+}
+
+/* Every test that fails is told, of every interface. */
+static void test_policy_tests_fail(void **state)
+{
+	struct policy *policy = policy_with_tests();
+	struct diags diags = {};
+
+	add_test(policy, 0, VERDICT_DROP, 1);
+	add_test(policy, 0, VERDICT_PASS, TEST_ANY_RULE);
+	add_test(policy, 1, VERDICT_DROP, TEST_ANY_RULE);
+	add_test(policy, 0, VERDICT_PASS, TEST_ANY_RULE)->reason = REASON_FRAGMENT;
+	policy->tests[3].packet.address[ADDRESS_SRC][0] = 10;
+	assert_int_equal(build(policy, &diags), -EINVAL);
+	assert_int_equal(diags.n_errors, 3);
+	assert_int_equal(diags.items[0].line, 72);
+	assert_string_equal(diags.items[0].message,
+			    "this test failed: expected pass, got drop/own: in policy 'edge' the "
+			    "rule at test.yaml:3 decided");
+	assert_int_equal(diags.items[1].line, 74);
+	assert_non_null(strstr(diags.items[1].message, "expected pass/fragment, got pass/default"));
+	assert_int_equal(diags.items[2].line, 73);
+	assert_non_null(strstr(diags.items[2].message, "expected drop, got redirect/away"));
+	diags_free(&diags);
+	policy_free(policy);
 }
 
 static void test_none(void **state)
@@ -274,10 +378,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 	const struct CMUnitTest tests[] = {
-		TEST(test_none),         TEST(test_incomplete),    TEST(test_oldest),
-		TEST(test_in_slot),      TEST(test_names),         TEST(test_alien),
-		TEST(test_alien_beside), TEST(test_remove_others), TEST(test_intent),
-		TEST(test_alien_intent),
+		TEST(test_policy_tests), TEST(test_policy_tests_fail),
+		TEST(test_none),         TEST(test_incomplete),
+		TEST(test_oldest),       TEST(test_in_slot),
+		TEST(test_names),        TEST(test_alien),
+		TEST(test_alien_beside), TEST(test_remove_others),
+		TEST(test_intent),       TEST(test_alien_intent),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

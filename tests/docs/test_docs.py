@@ -21,7 +21,7 @@ import tap  # noqa: E402  pylint: disable=wrong-import-position
 BUILD = pathlib.Path(os.environ.get("XDPGATE_BUILD", ROOT / "build"))
 XDPGATE = BUILD / "daemon" / "ctl" / "xdpgate"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md",
-             "docs/lpm.md", "docs/semantics.md", "docs/varlink.md")
+             "docs/lpm.md", "docs/policy.md", "docs/semantics.md", "docs/varlink.md")
 
 
 def read(path):
@@ -93,6 +93,55 @@ class Policies(unittest.TestCase):
             self.assertEqual(tour.count("    default: pass\n    rules:\n"), 1)
             self.assert_loads(tour.replace("    default: pass\n    rules:\n",
                                            f"    default: pass\n    rules:\n{rules}"))
+
+
+class Page(unittest.TestCase):
+    """docs/policy.md: its examples and its table of keys."""
+
+    @staticmethod
+    def keys(text):
+        """Top-level keys of a block, each with its lines."""
+        return dict(re.findall(r"^(\w+):((?:.*\n(?=[ \n#]|$))*.*\n?)", text, re.M))
+
+    def test_examples(self):
+        """each of its examples is a policy, or a part of its first, or rules for that"""
+        whole, *parts = blocks("docs/policy.md", "yaml")
+        self.assertGreater(len(parts), 5)
+        done = check(whole)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stderr)
+        self.assertIn("2 tests passed", done.stdout)
+        for part in parts:
+            if part.startswith("- "):
+                rules = "".join(f"      {line}\n" for line in part.splitlines())
+                start = whole.index("      - {name: ssh")
+                text = whole[:start] + rules + whole[start:]
+                # They are in front of what the tests are about.
+                text = text[:text.index("\ntests:")]
+            else:
+                keys = self.keys(whole) | self.keys(part)
+                if "interfaces" in self.keys(part) or "policies" in self.keys(part):
+                    keys.pop("tests")
+                text = "".join(f"{key}:{value}\n" for key, value in keys.items())
+            done = check(text)
+            self.assertEqual(done.returncode, 0, f"{done.stderr}\n{text}")
+            # A part may leave something of the whole unused.
+            self.assertNotRegex(done.stderr, "never|error", text)
+
+    def test_all_fields(self):
+        """the examples use every key that is supported, fields and actions among them"""
+        text = "\n".join(blocks("docs/policy.md", "yaml"))
+        source = read("config/schema.c")
+        for array in re.findall(r"struct key_schema (\w+)\[\]", source):
+            for key in schema_names(array)[0]:
+                self.assertRegex(text, rf"(?m)(^|[ {{\[]){re.escape(key)}([:,}}\]]|$)", array)
+
+    def test_keys(self):
+        """its table of keys is what the schema says"""
+        table = subprocess.run([BUILD / "tests" / "docs" / "keys"], capture_output=True, text=True,
+                               timeout=20, check=True).stdout
+        there = re.search(r"<!-- keys: begin -->\n(.*)<!-- keys: end -->", read("docs/policy.md"),
+                          re.S).group(1)
+        self.assertEqual(there, table, "make it anew: build/tests/docs/keys --update docs/policy.md")
 
 
 class Names(unittest.TestCase):
@@ -207,13 +256,5 @@ class Layers(unittest.TestCase):
             self.assertEqual(users, folders, library)
 
 
-def main():
-    """As tap.main(), but these cases need no privilege."""
-    result = tap.Result()
-    unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]).run(result)
-    print(f"1..{result.n}")
-    sys.exit(1 if result.broken else 0)
-
-
 if __name__ == "__main__":
-    main()
+    tap.main_plain()

@@ -135,6 +135,22 @@ class Bad(unittest.TestCase):
             self.assertFalse(gate.status()["last_reload_failed"])
             self.assert_filters(lab, gate)
 
+    def test_policy_tests(self):
+        """a policy that fails its own test is refused, with place and reason; one that passes is not"""
+        test = "tests:\n  - {in: transit, src: 198.18.0.1, expect: %s}\n"
+        with Edge() as lab:
+            gate = lab.gate(POLICY_A).start()
+            gate.set_policy(POLICY_B + test % "drop/by-a")
+            done = gate.ctl("reload", check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, r"gate\.yaml:13:5: error: this test failed: expected "
+                             r"drop/by-a, got pass/default")
+            self.assertIn("   13 |   - {in: transit, ", done.stderr)
+            self.assert_filters(lab, gate)
+            gate.set_policy(POLICY_A + test % "drop/by-a")
+            gate.ctl("reload")
+            self.assert_filters(lab, gate)
+
     def test_signal(self):
         """SIGHUP with a bad policy: log and STATUS say why; the old one filters on"""
         with Edge() as lab:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * golden.c: every policy of a folder against what must be said about it, to the byte: places,
- * carets, words. NAME.yaml is loaded; NAME.expected is what diags_print() prints, and for a policy
- * that loads, its rules. Speaks TAP.
+ * carets, words. NAME.yaml is loaded, and the tests that it holds are run; NAME.expected is what
+ * diags_print() prints, and for a policy that loads, its rules. Speaks TAP.
  *
  *   golden DIR            compare
  *   golden --update DIR   write the .expected files anew; look at the difference before you commit
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "policy_tests.h"
 #include "util.h"
 
 enum mode { MODE_COMPARE, MODE_UPDATE, MODE_LOADS };
@@ -65,6 +66,8 @@ static char *load(const char *file)
 	if (!stream)
 		return NULL;
 	if (policy_load(file, &policy, &diags) == -ENOMEM)
+		fputs("out of memory\n", stream);
+	if (policy && policy_tests_run(policy, &diags) == -ENOMEM)
 		fputs("out of memory\n", stream);
 	diags_print(&diags, stream, false);
 	if (policy)

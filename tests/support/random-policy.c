@@ -255,7 +255,9 @@ static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset
 			random_macs(rng, rule, f);
 	}
 	rule->shadow = rng_percent(rng, 10);
-	rule->expiry.past = rng_percent(rng, 5);
+	if (rng_percent(rng, 5))
+		rule->expiry =
+			(struct expiry){ .at = 1 + rng_below(rng, 1700000000), .past = true };
 	if (rng_percent(rng, fields_percent / 2)) {
 		for (uint32_t i = rng_below(rng, 2); i < 2; i++)
 			build_on_interface(rule, rng_below(rng, (uint32_t)policy->n_interfaces));

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * print.h: what the parts of the printer share: values as YAML, gathered and then written under
+ * their key.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "policy.h"
+
+/* Values, each as it stands in the file. */
+struct items {
+	char **items;
+	size_t n, capacity;
+	bool failed; /* out of memory */
+};
+
+void items_add(struct items *items, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void items_done(struct items *items);
+
+#define YAML_TEXT(len) (2 * (len) + 3)
+/* A word as YAML, in quotes where it needs them for us or for another reader of YAML. buffer has
+ * YAML_TEXT(strlen(text)) bytes. */
+const char *yaml_word(const char *text, char *buffer);
+
+/* --- print_values.c --- */
+
+/* The prefixes of a set in ascending order, without those that others hold. */
+void items_add_prefixes(struct items *items, const struct prefix_set *set);
+/* The ranges of a scalar field, as values that the field takes: at least one. *negated is what the
+ * condition says, and may change: no value at all is the negation of all. */
+void items_add_scalar(struct items *items, enum scalar_field field,
+		      const struct scalar_match *match, bool *negated);
+void items_add_mac(struct items *items, const uint8_t mac[MAC_BYTES]);
+/* The fields and values of a test, "key: value", in the order of the schema. */
+void items_add_packet(struct items *items, const struct test_packet *packet);
