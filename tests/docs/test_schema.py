@@ -61,6 +61,11 @@ def errors(text):
             for e in VALIDATOR.iter_errors(parse(text))]
 
 
+# What libfyaml reads and PyYAML does not: an address that ends in a colon or begins with one in
+# brackets, a pattern with a question mark there, a leap second.
+ONLY_OURS = {"addresses-that-end-in-colons.yaml", "expires.yaml", "set-glob.yaml"}
+
+
 class Schema(unittest.TestCase):
     """The schema by itself."""
 
@@ -123,8 +128,8 @@ class Policies(unittest.TestCase):
         for path in sorted(CASES.glob("*.yaml")):
             if "error: " in path.with_suffix(".expected").read_text(encoding="utf-8"):
                 continue
-            if re.search(rb"::\s*[],}\n]", path.read_bytes()):
-                continue  # an address that ends in a colon, which only we understand
+            if path.name in ONLY_OURS or re.search(rb"::\s*[],}\n]", path.read_bytes()):
+                continue
             self.assertEqual(errors(path.read_bytes()), [], path.name)
             n += 1
         self.assertGreater(n, 6)
@@ -143,7 +148,7 @@ class Policies(unittest.TestCase):
 
     def test_bad(self):
         """forms of values, keys and words that do not"""
-        for text in ["{}", HEAD, HEAD + "policies: {p: {}}\ncolour: red\n",
+        for text in ["{}", HEAD + "policies: {p: {}}\ncolour: red\n",
                      HEAD + "policies: {p: {default: maybe}}\n",
                      "interfaces: {eth0: {port: eth0}}\npolicies: {p: {}}\n",
                      "interfaces: {eth0: {policy: p, required: 2}}\npolicies: {p: {}}\n",
