@@ -139,7 +139,7 @@ enum lpm4_kind {
 	LPM4_LIST32,  /* chunk: 1 or 3 (shift) words of starts, and behind them the rows; of 3, */
 		      /* the first two starts are 0 and have no row */
 	LPM4_TABLE,   /* chunk: 2^shift entries, by as many of the highest bits of low; what is */
-		      /* left of it is shifted up, filled with zeros, and is low from there on */
+	/* left of it is shifted up, filled with zeros, and is low from there on */
 };
 
 /*
