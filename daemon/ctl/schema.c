@@ -18,6 +18,9 @@
 #define BYTE "[0-9a-fA-F]{2}"
 #define ADDRESS "([0-9]+(\\.[0-9]+){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)"
 #define NAME "[A-Za-z0-9._-]{1,63}"
+#define PREFIX ADDRESS "(/[0-9]{1,3})?"
+#define MAC BYTE "([:-]" BYTE "){5}"
+#define SET "\\$" NAME
 
 static json_t *pattern_of(const char *pattern)
 {
@@ -39,6 +42,12 @@ json_t *shape_words(const struct key_schema *key, const struct shape *shape)
 	if (shape->kind == SHAPE_ICMP)
 		for (const struct icmp_word *word = icmp_words; word->name; word++)
 			json_array_append_new(words, json_string(word->name));
+	for (const struct icmp_group *group = icmp_groups;
+	     shape->kind == SHAPE_ICMP && shape->ranges && group->name; group++)
+		json_array_append_new(words, json_string(group->name));
+	for (const struct flag_group *group = flag_groups;
+	     shape->kind == SHAPE_TCP_FLAGS && group->name; group++)
+		json_array_append_new(words, json_string(group->name));
 	for (const struct word *word = shape->words; word && word->name; word++)
 		json_array_append_new(words, json_string(word->name));
 	if (shape->kind == SHAPE_WORDS && !shape->words)
@@ -70,7 +79,7 @@ static json_t *number_of(const struct key_schema *key, const struct shape *shape
 	number = either(number,
 			pattern_of(shape->ranges ? "^" NUMBER "(-" NUMBER ")?$" : "^" NUMBER "$"));
 	number = words_or(key, shape, number);
-	return shape->sets ? either(number, pattern_of("^\\$" NAME "$")) : number;
+	return shape->sets ? either(number, pattern_of("^" SET "$")) : number;
 }
 
 static json_t *reference(const struct mapping_schema *mapping);
@@ -111,25 +120,33 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 	case SHAPE_ADDRESS:
 		return pattern_of("^" ADDRESS "$");
 	case SHAPE_PREFIX:
-		return pattern_of("^(" ADDRESS "(/[0-9]{1,3})?|\\$" NAME ")$");
+		return pattern_of("^(" PREFIX "|" SET ")$");
 	case SHAPE_MAC:
-		return pattern_of("^" BYTE "([:-]" BYTE "){5}$");
+		return pattern_of(shape->sets ? "^(" MAC "|" SET ")$" : "^" MAC "$");
 	case SHAPE_EXPECT:
 		return pattern_of("^(drop|pass|redirect)(/" NAME ")?$");
 	case SHAPE_ELEMENT:
-		return either(json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0,
-					"maximum", 65535),
-			      pattern_of("^(" ADDRESS "(/[0-9]{1,3})?|" NUMBER "(-" NUMBER ")?)$"));
+		return either(
+			json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0, "maximum",
+				  65535),
+			pattern_of("^(" PREFIX "|" NUMBER "(-" NUMBER ")?|" MAC "|" SET ")$"));
 	case SHAPE_SET:
 		return either(json_pack("{s:s, s:o}", "type", "array", "items",
-					pattern_of("^" ADDRESS "(/[0-9]{1,3})?$")),
+					pattern_of("^(" PREFIX "|" SET ")$")),
 			      reference(shape->mapping));
 	case SHAPE_ACTION:
 		return action_of(shape->mapping);
 	case SHAPE_KEYWORD:
 		return json_false(); /* alone, never with a value */
-	case SHAPE_MAPPING:
+	case SHAPE_WIDTH:
+		return either(json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0,
+					"maximum", 32),
+			      reference(shape->mapping));
 	case SHAPE_TCP_FLAGS:
+		/* The name null is no text to readers of YAML. */
+		return either(words_or(key, shape, json_pack("{s:s}", "type", "null")),
+			      reference(shape->mapping));
+	case SHAPE_MAPPING:
 		return reference(shape->mapping);
 	}
 	return NULL;
