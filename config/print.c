@@ -175,6 +175,34 @@ static void print_expiry(int indent, const struct expiry *expiry, FILE *stream)
 	fprintf(stream, "%*sexpires: \"%s\"\n", indent, "", text);
 }
 
+/* A condition on MAC addresses of an empty set needs such a set: there is no list of no values. */
+static bool needs_empty_set(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_rulesets; i++)
+		for (size_t j = 0; j < policy->rulesets[i].n_rules; j++)
+			for (size_t k = 0; k < N_MAC_FIELDS; k++) {
+				const struct mac_match *match =
+					&policy->rulesets[i].rules[j].mac[k];
+
+				if (match->present && !match->n_macs)
+					return true;
+			}
+	return false;
+}
+
+/* Its name, one that no printed set has. */
+static void empty_set_name(const struct policy *policy, char name[NAME_LEN])
+{
+	bool taken = true;
+
+	for (unsigned int n = 0; taken; n++) {
+		snprintf(name, NAME_LEN, n ? "no-macs-%u" : "no-macs", n);
+		taken = false;
+		for (size_t i = 0; i < policy->n_sets && !taken; i++)
+			taken = !strcmp(policy->sets[i].name, name);
+	}
+}
+
 /* Those with names: of prefixes. The others are part of the conditions that name them. */
 static int print_sets(const struct policy *policy, FILE *stream)
 {
@@ -205,6 +233,13 @@ static int print_sets(const struct policy *policy, FILE *stream)
 		else
 			r = print_items(stream, indent, name, false, &items);
 		items_done(&items);
+	}
+	if (!r && needs_empty_set(policy)) {
+		char name[NAME_LEN];
+
+		empty_set_name(policy, name);
+		fprintf(stream, "%s  %s: {type: mac, elements: []}\n", first ? "sets:\n" : "",
+			name);
 	}
 	return r;
 }
@@ -279,7 +314,8 @@ static int print_scalar(enum scalar_field field, const struct scalar_match *matc
 	return print_items(stream, FIELD_INDENT, scalar_field_name(field), negated, &items);
 }
 
-static int print_macs(const char *key, const struct mac_match *match, FILE *stream)
+static int print_macs(const struct policy *policy, const char *key, const struct mac_match *match,
+		      FILE *stream)
 {
 	struct items items = { 0 };
 
@@ -287,6 +323,12 @@ static int print_macs(const char *key, const struct mac_match *match, FILE *stre
 		return 0;
 	for (size_t i = 0; i < match->n_macs; i++)
 		items_add_mac(&items, match->macs[i]);
+	if (!match->n_macs) {
+		char name[NAME_LEN + 1] = "$";
+
+		empty_set_name(policy, name + 1);
+		items_add(&items, "%s", WORD(name));
+	}
 	return print_items(stream, FIELD_INDENT, key, match->negated, &items);
 }
 
@@ -312,7 +354,7 @@ static int print_field(const struct policy *policy, const struct rule *rule,
 	if (key->parse == parse_match_address)
 		return print_address(policy, key->name, &rule->address[key->arg], stream);
 	if (key->parse == parse_match_mac)
-		return print_macs(key->name, &rule->mac[key->arg], stream);
+		return print_macs(policy, key->name, &rule->mac[key->arg], stream);
 	return print_scalar((enum scalar_field)key->arg, &rule->scalar[key->arg], stream);
 }
 

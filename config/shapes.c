@@ -25,7 +25,13 @@ static const struct {
 	{ parse_set_type, { SHAPE_WORDS } },
 	{ parse_set_file, { SHAPE_TEXT } },
 	{ parse_set_files, { SHAPE_TEXT, SHAPE_LIST } },
+	{ parse_set_glob, { SHAPE_TEXT, SHAPE_ONE_OR_LIST } },
 	{ parse_set_elements, { SHAPE_ELEMENT, SHAPE_LIST } },
+	{ parse_set_except, { SHAPE_ELEMENT, SHAPE_ONE_OR_LIST } },
+	{ parse_set_max_width, { SHAPE_WIDTH, .mapping = &schema_width } },
+	{ parse_width_v4, { SHAPE_NUMBER, .most = 32 } },
+	{ parse_width_v6, { SHAPE_NUMBER, .most = 128 } },
+	{ parse_set_keep, { SHAPE_BOOLEAN } },
 	{ parse_port, { SHAPE_TEXT } },
 	{ parse_policy_name, { SHAPE_NAME } },
 	{ parse_required, { SHAPE_BOOLEAN } },
@@ -48,18 +54,12 @@ static const struct {
 	{ parse_set_tags, { SHAPE_TEXT, SHAPE_LIST } },
 	{ parse_interface_comment, { SHAPE_TEXT } },
 	{ parse_interface_tags, { SHAPE_TEXT, SHAPE_LIST } },
-	{ parse_set_max_width, { SHAPE_WIDTH, .mapping = &schema_width } },
-	{ parse_width_v4, { SHAPE_LENGTH, .most = 32 } },
-	{ parse_width_v6, { SHAPE_LENGTH, .most = 128 } },
-	{ parse_set_keep, { SHAPE_BOOLEAN } },
-	{ parse_set_glob, { SHAPE_TEXT, SHAPE_ONE_OR_LIST } },
-	{ parse_set_except, { SHAPE_ELEMENT, SHAPE_ONE_OR_LIST } },
 	{ parse_match_interface, { SHAPE_NAME, SHAPE_ONE_OR_LIST, .negatable = true } },
 	{ parse_match_address, { SHAPE_PREFIX, SHAPE_ONE_OR_LIST, .negatable = true, .sets = true } },
 	{ parse_match_scalar, { SHAPE_NUMBER, SHAPE_ONE_OR_LIST, .negatable = true, .ranges = true } },
 	{ parse_match_icmp, { SHAPE_ICMP, SHAPE_ONE_OR_LIST, .negatable = true, .ranges = true } },
 	{ parse_match_tcp_flags, { SHAPE_TCP_FLAGS, SHAPE_ONE_OR_LIST, .negatable = true,
-				   .words = tcp_flag_words, .mapping = &schema_tcp_flags } },
+				   .mapping = &schema_tcp_flags } },
 	{ parse_match_fragment, { SHAPE_WORDS, SHAPE_ONE_OR_LIST, .negatable = true } },
 	{ parse_match_ip_options, { SHAPE_WORDS, SHAPE_ONE_OR_LIST, .negatable = true } },
 	{ parse_match_mac, { SHAPE_MAC, SHAPE_ONE_OR_LIST, .negatable = true, .sets = true } },
@@ -85,7 +85,7 @@ int shape_of(const struct key_schema *key, struct shape *ret)
 		if (shapes[i].parse != key->parse)
 			continue;
 		*ret = shapes[i].shape;
-		if (ret->kind == SHAPE_NUMBER)
+		if (ret->kind == SHAPE_NUMBER && !ret->most)
 			scalar_limits((enum scalar_field)key->arg, &ret->least, &ret->most,
 				      &ret->words);
 		if (ret->kind == SHAPE_NUMBER && ret->ranges)

@@ -17,7 +17,6 @@ enum shape_kind {
 	SHAPE_RULE_NAME, /* with '/' between others */
 	SHAPE_RULES,     /* a list of the mapping */
 	SHAPE_WIDTH,     /* a prefix length, or the mapping */
-	SHAPE_LENGTH,    /* a prefix length, at most `most` */
 	SHAPE_WORDS,     /* one of the words that `form` lists, or of words */
 	SHAPE_BOOLEAN,   /* true or false */
 	SHAPE_NUMBER,    /* least to most, or one of words */
@@ -26,12 +25,12 @@ enum shape_kind {
 	SHAPE_PREFIX,    /* an address or a prefix */
 	SHAPE_MAC,       /* a MAC address */
 	SHAPE_EXPECT,    /* VERDICT, VERDICT/RULE, VERDICT/REASON */
-	SHAPE_ELEMENT,   /* of a set: a prefix, a port, a MAC address, $name */
-	SHAPE_SET,       /* a list of elements, or the mapping */
+	SHAPE_ELEMENT,   /* of a set: a prefix, a port or a range, a MAC address, another set */
+	SHAPE_SET,       /* a list of prefixes and sets, or the mapping */
 	SHAPE_ACTION,    /* a word of the mapping, or one of its keys with a value */
 	SHAPE_KEYWORD,   /* a key of schema_action that takes no value */
 	SHAPE_MAPPING,   /* the mapping */
-	SHAPE_TCP_FLAGS  /* the mapping */
+	SHAPE_TCP_FLAGS, /* a word of flag_groups, or the mapping */
 };
 
 enum shape_number {
@@ -45,7 +44,7 @@ struct shape {
 	enum shape_kind kind;
 	enum shape_number number;
 	bool negatable; /* {not: ...} around it */
-	bool ranges;    /* numbers: 5-9, too */
+	bool ranges;    /* numbers: 5-9, too; of ICMP, groups of types as well */
 	bool sets;      /* $name, too */
 	uint32_t least, most;
 	const struct word *words;

@@ -10,6 +10,13 @@
 
 #define LINE_WIDTH 78
 
+static json_t *flag_names(void)
+{
+	struct shape shape = { SHAPE_WORDS, .words = tcp_flag_words };
+
+	return shape_words(NULL, &shape);
+}
+
 static json_t *field_json(const struct key_schema *key)
 {
 	struct shape shape = {};
@@ -24,6 +31,8 @@ static json_t *field_json(const struct key_schema *key)
 		json_object_set_new(field, "least", json_integer(shape.least));
 		json_object_set_new(field, "most", json_integer(shape.most));
 	}
+	if (field && shape.kind == SHAPE_TCP_FLAGS)
+		json_object_set_new(field, "flags", flag_names());
 	return field;
 }
 
@@ -41,20 +50,15 @@ static int print_fields_json(void)
 	return EXIT_OK;
 }
 
-/* The words of a field, if it has more than its form tells, in lines. */
-static void print_words(const struct key_schema *key)
+/* In lines. */
+static void print_words(const char *what, const char *field, const json_t *words)
 {
-	_cleanup_json_ json_t *words = NULL;
-	struct shape shape = {};
 	size_t i, column = 0;
 	json_t *word;
 
-	if (shape_of(key, &shape) < 0 || shape.kind == SHAPE_WORDS)
-		return;
-	words = shape_words(key, &shape);
 	if (!json_array_size(words))
 		return;
-	printf("\nwords of %s:\n", key->name);
+	printf("\n%s of %s:\n", what, field);
 	json_array_foreach (words, i, word) {
 		const char *text = json_string_value(word);
 
@@ -65,6 +69,22 @@ static void print_words(const struct key_schema *key)
 		column += (size_t)printf("%s%s", column ? " " : "  ", text);
 	}
 	putchar('\n');
+}
+
+/* The words of a field, if it has more than its form tells. */
+static void print_field_words(const struct key_schema *key)
+{
+	_cleanup_json_ json_t *words = NULL, *flags = NULL;
+	struct shape shape = {};
+
+	if (shape_of(key, &shape) < 0 || shape.kind == SHAPE_WORDS)
+		return;
+	words = shape_words(key, &shape);
+	print_words("words", key->name, words);
+	if (shape.kind != SHAPE_TCP_FLAGS)
+		return;
+	flags = flag_names();
+	print_words("flags", key->name, flags);
 }
 
 int run_fields(const struct options *options, int n, char **arguments)
@@ -87,6 +107,6 @@ int run_fields(const struct options *options, int n, char **arguments)
 	       "[VALUE, ...]}.\n");
 	for (const struct key_schema *key = schema_match.keys; key->name; key++)
 		if (key->parse)
-			print_words(key);
+			print_field_words(key);
 	return EXIT_OK;
 }

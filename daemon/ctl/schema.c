@@ -18,6 +18,9 @@
 #define BYTE "[0-9a-fA-F]{2}"
 #define ADDRESS "([0-9]+(\\.[0-9]+){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)"
 #define NAME "[A-Za-z0-9._-]{1,63}"
+#define PREFIX ADDRESS "(/[0-9]{1,3})?"
+#define MAC BYTE "([:-]" BYTE "){5}"
+#define SET "\\$" NAME
 
 static json_t *pattern_of(const char *pattern)
 {
@@ -39,9 +42,12 @@ json_t *shape_words(const struct key_schema *key, const struct shape *shape)
 	if (shape->kind == SHAPE_ICMP)
 		for (const struct icmp_word *word = icmp_words; word->name; word++)
 			json_array_append_new(words, json_string(word->name));
-	if (shape->kind == SHAPE_ICMP && shape->negatable)
-		for (const struct icmp_group *group = icmp_groups; group->name; group++)
-			json_array_append_new(words, json_string(group->name));
+	for (const struct icmp_group *group = icmp_groups;
+	     shape->kind == SHAPE_ICMP && shape->ranges && group->name; group++)
+		json_array_append_new(words, json_string(group->name));
+	for (const struct flag_group *group = flag_groups;
+	     shape->kind == SHAPE_TCP_FLAGS && group->name; group++)
+		json_array_append_new(words, json_string(group->name));
 	for (const struct word *word = shape->words; word && word->name; word++)
 		json_array_append_new(words, json_string(word->name));
 	if (shape->kind == SHAPE_WORDS && !shape->words)
@@ -73,7 +79,7 @@ static json_t *number_of(const struct key_schema *key, const struct shape *shape
 	number = either(number,
 			pattern_of(shape->ranges ? "^" NUMBER "(-" NUMBER ")?$" : "^" NUMBER "$"));
 	number = words_or(key, shape, number);
-	return shape->sets ? either(number, pattern_of("^\\$" NAME "$")) : number;
+	return shape->sets ? either(number, pattern_of("^" SET "$")) : number;
 }
 
 static json_t *reference(const struct mapping_schema *mapping);
@@ -92,23 +98,6 @@ static json_t *action_of(const struct mapping_schema *mapping)
 	return either(json_pack("{s:o}", "enum", words), reference(mapping));
 }
 
-/* The mapping, or a name for one; null is a word to us. */
-static json_t *tcp_flags_of(const struct mapping_schema *mapping)
-{
-	json_t *words = json_array();
-
-	for (const struct flag_group *group = flag_groups; group->name; group++)
-		json_array_append_new(words, json_string(group->name));
-	json_array_append_new(words, json_null());
-	return either(json_pack("{s:o}", "enum", words), reference(mapping));
-}
-
-static json_t *length_of(uint32_t most)
-{
-	return json_pack("{s:s, s:i, s:I}", "type", "integer", "minimum", 0, "maximum",
-			 (json_int_t)most);
-}
-
 /* One value, without what may stand around it. */
 static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 {
@@ -124,10 +113,10 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 		return json_pack("{s:s}", "type", "boolean");
 	case SHAPE_RULES:
 		return json_pack("{s:s, s:o}", "type", "array", "items", reference(shape->mapping));
-	case SHAPE_LENGTH:
-		return length_of(shape->most);
 	case SHAPE_WIDTH:
-		return either(length_of(32), reference(shape->mapping));
+		return either(json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0,
+					"maximum", 32),
+			      reference(shape->mapping));
 	case SHAPE_NUMBER:
 		return number_of(key, shape);
 	case SHAPE_ICMP:
@@ -138,27 +127,28 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 	case SHAPE_ADDRESS:
 		return pattern_of("^" ADDRESS "$");
 	case SHAPE_PREFIX:
-		return pattern_of("^(" ADDRESS "(/[0-9]{1,3})?|\\$" NAME ")$");
+		return pattern_of("^(" PREFIX "|" SET ")$");
 	case SHAPE_MAC:
-		return pattern_of(shape->sets ? "^(" BYTE "([:-]" BYTE "){5}|\\$" NAME ")$"
-					      : "^" BYTE "([:-]" BYTE "){5}$");
+		return pattern_of(shape->sets ? "^(" MAC "|" SET ")$" : "^" MAC "$");
 	case SHAPE_EXPECT:
 		return pattern_of("^(drop|pass|redirect)(/[A-Za-z0-9._/-]{1,63})?$");
 	case SHAPE_ELEMENT:
-		return either(json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0,
-					"maximum", 65535),
-			      pattern_of("^(" ADDRESS "(/[0-9]{1,3})?|" NUMBER "(-" NUMBER
-					 ")?|" BYTE "([:-]" BYTE "){5}|\\$" NAME ")$"));
+		return either(
+			json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0, "maximum",
+				  65535),
+			pattern_of("^(" PREFIX "|" NUMBER "(-" NUMBER ")?|" MAC "|" SET ")$"));
 	case SHAPE_SET:
 		return either(json_pack("{s:s, s:o}", "type", "array", "items",
-					pattern_of("^(" ADDRESS "(/[0-9]{1,3})?|\\$" NAME ")$")),
+					pattern_of("^(" PREFIX "|" SET ")$")),
 			      reference(shape->mapping));
 	case SHAPE_ACTION:
 		return action_of(shape->mapping);
 	case SHAPE_KEYWORD:
 		return json_false(); /* alone, never with a value */
 	case SHAPE_TCP_FLAGS:
-		return tcp_flags_of(shape->mapping);
+		/* The name null is no text to readers of YAML. */
+		return either(words_or(key, shape, json_pack("{s:s}", "type", "null")),
+			      reference(shape->mapping));
 	case SHAPE_MAPPING:
 		return reference(shape->mapping);
 	}

@@ -48,6 +48,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 HEAD = "interfaces: {eth0: {policy: p}}\n"
 RULE = HEAD + "policies: {p: {rules: [{name: r, match: {%s}, do: drop}]}}\n"
+SET = HEAD + "policies: {p: {}}\nsets: {a: %s}\n"
 DO = HEAD + "policies: {p: {rules: [{name: r, do: %s}]}}\n"
 TEST = HEAD + "policies: {p: {}}\ntests: [{in: eth0, %s, expect: %s}]\n"
 
@@ -103,7 +104,9 @@ class Schema(unittest.TestCase):
         self.assertEqual((fields["ttl"]["least"], fields["ttl"]["most"]), (0, 255))
         self.assertEqual((fields["dport"]["sets"], fields["ttl"]["sets"]), (True, False))
         self.assertEqual(fields["fragment"]["words"], ["none", "first", "later", "any"])
-        self.assertIn("packet-too-big", fields["icmp"]["words"])
+        self.assertLessEqual({"packet-too-big", "essential"}, set(fields["icmp"]["words"]))
+        self.assertIn("established", fields["tcp-flags"]["words"])
+        self.assertIn("ack", fields["tcp-flags"]["flags"])
         text = run("fields")
         for name, field in fields.items():
             self.assertRegex(text, rf"(?m)^{name} +{re.escape(field['values'])} +"
@@ -143,6 +146,12 @@ class Policies(unittest.TestCase):
                      RULE % "icmp: [echo-request, 'icmp:3/4', 'icmpv6:1-4']",
                      RULE % "src-mac: 02-00-00-00-00-01", DO % "pass", DO % "[count, drop]",
                      DO % "{redirect: eth1}", TEST % ("src: 192.0.2.1", "drop/some-rule"),
+                     RULE % "tcp-flags: [syn, null]", RULE % "icmp: {not: essential}",
+                     RULE % "src-mac: [$mine, 02:00:00:00:00:01]",
+                     SET % "{type: mac, elements: ['02:00:00:00:00:01', $b]}",
+                     SET % "{glob: a/*.txt, except: $own, max-width: {v6: 19}, keep: true}",
+                     SET % "{type: port, elements: [1, 5-9], except: [7]}",
+                     SET % "[10.0.0.0/8, $b]", SET % "{file: a, max-width: 8}",
                      TEST % ("tcp-flags: []", "pass"), TEST % ("icmp: 'icmp:8'", "redirect")]:
             self.assertEqual(errors(text), [], text)
 
@@ -156,6 +165,9 @@ class Policies(unittest.TestCase):
                      HEAD + "policies: {p: {}}\nsets: {a: {type: colour}}\n",
                      HEAD + "policies: {p: {rules: [{do: drop}]}}\n",
                      HEAD + "policies: {p: {}}\nfate: {malformed: match}\n",
+                     SET % "{file: a, max-width: 33}", SET % "{file: a, keep: maybe}",
+                     SET % "[eth0]", SET % "{elements: 5}", SET % "{files: a}",
+                     RULE % "tcp-flags: ack", TEST % ("icmp: essential", "drop"),
                      RULE % "scr: $own", RULE % "src: own", RULE % "src: {nor: $own}",
                      RULE % "dport: 65536", RULE % "dport: http", RULE % "ttl: $web",
                      RULE % "proto: tpc", RULE % "vlan: 0", RULE % "tcp-flags: {set: sin}",

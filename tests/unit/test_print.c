@@ -234,7 +234,9 @@ static void prints_match(const char *match, const char *lines)
 
 	assert_true(asprintf(&text,
 			     HEAD "sets: {a: [192.0.2.0/24], w: {type: port, elements: [80, 81]},"
-				  " none: {type: port, elements: []}}\n"
+				  " none: {type: port, elements: []},"
+				  " m: {type: mac, elements: [\"02:00:00:00:00:05\"]},"
+				  " no-macs: [], nobody: {type: mac, elements: []}}\n"
 				  "policies: {p: {rules: [{name: r, match: {%s}, do: drop}]}}\n",
 			     match) > 0);
 	prints(text, lines);
@@ -358,6 +360,12 @@ static void fields(void **state)
 	prints_match("ip-options: [present, absent]", "ip-options: [absent, present]\n");
 	prints_match("src-mac: {not: [02-00-00-00-00-0A, 00:00:00:00:00:01]}",
 		     "src-mac: {not: [\"00:00:00:00:00:01\", \"02:00:00:00:00:0a\"]}\n");
+	prints_match("dst-mac: [$m, 02:00:00:00:00:01]",
+		     "dst-mac: [\"02:00:00:00:00:01\", \"02:00:00:00:00:05\"]\n");
+	prints_match("src-mac: $nobody", "src-mac: $no-macs-1\n");
+	prints_match("src-mac: {not: $nobody}", "src-mac: {not: $no-macs-1}\n");
+	prints_match("tcp-flags: null", "tcp-flags: {clear: [fin, syn, rst, psh, ack, urg]}\n");
+	prints_match("icmp: nd", "icmp: icmpv6:133-136\n");
 	prints_match("interface: {not: i}", "interface: {not: i}\n");
 	prints_match(
 		"proto: {not: [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]}",
