@@ -12,13 +12,13 @@
 
 void *prefer_large_pages(void *memory, size_t bytes)
 {
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = ((uintptr_t)memory + page - 1) & ~(page - 1);
-	uintptr_t end = ((uintptr_t)memory + bytes) & ~(page - 1);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	/* madvise() wants whole pages: from the first that begins in it to the last that ends. */
+	size_t skip = -(uintptr_t)memory & (page - 1);
 	int saved = errno;
 
 	if (memory && bytes >= LARGE_BYTES) {
-		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+		madvise((char *)memory + skip, (bytes - skip) & ~(page - 1), MADV_HUGEPAGE);
 		errno = saved; /* advice: a system without large pages refuses it */
 	}
 	return memory;
