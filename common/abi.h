@@ -124,6 +124,7 @@ struct counter {
 
 #define LPM4_MAX_DEPTH 4 /* tables on the way: each takes at least 4 bits of low */
 
+/* clang-format off */
 enum lpm4_kind {
 	LPM4_ROW,     /* a row, which stands for the index */
 	LPM4_STARTS8, /* pair; six starts of 8 bits (0: none), compared with low >> shift */
@@ -139,8 +140,9 @@ enum lpm4_kind {
 	LPM4_LIST32,  /* chunk: 1 or 3 (shift) words of starts, and behind them the rows; of 3, */
 		      /* the first two starts are 0 and have no row */
 	LPM4_TABLE,   /* chunk: 2^shift entries, by as many of the highest bits of low; what is */
-	/* left of it is shifted up, filled with zeros, and is low from there on */
+		      /* left of it is shifted up, filled with zeros, and is low from there on */
 };
+/* clang-format on */
 
 /*
  * Small IPv4 tables are trees instead: words of 64 bits, from the lowest: a mask (8), a row (26),
