@@ -6,8 +6,8 @@
  *
  * A fold is done where its array has at most MAX_FOLD combinations and is worked out from a
  * bounded number of words. Where it is not, the right side becomes a vector and the left goes on
- * to be folded with what comes next. With one word of rules nothing is folded: a row is then one
- * load away, and all fields' rows can be had at the same time.
+ * to be folded with what comes next. Where no policy has more than one word of rules nothing is
+ * folded: a row is then one load away, and all fields' rows can be had at the same time.
  */
 #include "classes.h"
 
@@ -28,6 +28,7 @@ struct node {
 
 struct folder {
 	struct compiler *compiler;
+	bool several_words; /* some policy has more rules than fit one */
 	struct classes fields[N_SCALAR_FIELDS], folds[N_FOLDS];
 	struct node nodes[N_SCALAR_FIELDS];
 	uint32_t scale[N_SCALAR_FIELDS], fold_scale[N_FOLDS]; /* of the elements, as a left side */
@@ -83,7 +84,7 @@ static bool worth_folding(const struct folder *folder, uint64_t left, uint64_t r
 {
 	uint32_t row_words = folder->compiler->tables->row_words;
 
-	return row_words > 1 && left * right <= MAX_FOLD &&
+	return folder->several_words && left * right <= MAX_FOLD &&
 	       left * right * row_words <= MOST_FOLD_WORDS;
 }
 
@@ -282,6 +283,8 @@ int compile_scalars(struct compiler *compiler, uint32_t used)
 	_cleanup_(folder_done) struct folder folder = { .compiler = compiler, .used = used };
 	int r = 0;
 
+	for (size_t i = 0; i < compiler->policy->n_rulesets; i++)
+		folder.several_words |= compiler->policy->rulesets[i].n_rules > ROW_WORD_BITS;
 	for (uint32_t i = 0; r >= 0 && i < N_SCALAR_FIELDS; i++) {
 		folder.scale[i] = 1;
 		if (!(used & 1U << i))

@@ -44,6 +44,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->builtin = value ? value : "";
 	} else if (strcmp(name, "print") == 0) {
 		options->print = true;
+	} else if (strcmp(name, "verbose") == 0) {
+		options->verbose = true;
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {

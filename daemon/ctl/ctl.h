@@ -34,6 +34,7 @@ struct options {
 	bool result;                /* reload: do not reload, tell how the last one went */
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
 	bool print;                 /* check: print the normalised policy */
+	bool verbose;               /* check: tell of the tables, too */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -44,6 +45,7 @@ enum own_option {
 	OWN_RESULT = 8,
 	OWN_BUILTIN = 16,
 	OWN_PRINT = 32,
+	OWN_VERBOSE = 64,
 };
 
 struct command {

@@ -4,6 +4,7 @@
 
 #include "compile.h"
 #include "config.h"
+#include "describe.h"
 #include "policy.h"
 #include "policy_tests.h"
 #include "request.h"
@@ -20,17 +21,15 @@ static bool wants_color_on_stderr(const struct options *options)
 	       strcmp(term, "dumb") != 0;
 }
 
-/* Does what the daemon would do, up to the kernel. *policy is set if it could be read. */
-static int load_and_compile(const char *path, struct policy **policy, struct diags *diags)
+/* Does what the daemon would do, up to the kernel. *policy and *tables are set as far as it came. */
+static int load_and_compile(const char *path, struct policy **policy, struct tables **tables,
+			    struct diags *diags)
 {
-	struct tables *tables = NULL;
 	int r;
 
 	r = policy_load(path, policy, diags);
-	if (r < 0)
-		return r;
-	r = tables_compile(*policy, &tables, diags);
-	tables_free(tables);
+	if (r >= 0)
+		r = tables_compile(*policy, tables, diags);
 	return r < 0 ? r : policy_tests_run(*policy, diags);
 }
 
@@ -82,12 +81,13 @@ int run_check(const struct options *options, int n, char **arguments)
 	_cleanup_free_ char *normalised = NULL;
 	const char *path = arguments[0];
 	struct policy *policy = NULL;
+	struct tables *tables = NULL;
 	struct diags diags = {};
 	int r;
 
 	if (options->builtin)
 		return show_builtin(options);
-	r = load_and_compile(path, &policy, &diags);
+	r = load_and_compile(path, &policy, &tables, &diags);
 	if (r >= 0 && options->print) {
 		normalised = print_policy(policy);
 		r = normalised ? 0 : -ENOMEM;
@@ -103,7 +103,10 @@ int run_check(const struct options *options, int n, char **arguments)
 		fputs(normalised, stdout);
 	else if (diags.n_errors == 0 && !options->json)
 		print_contents(path, policy);
+	if (diags.n_errors == 0 && options->verbose && !options->json)
+		tables_describe(policy, tables, normalised ? stderr : stdout);
 	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
+	tables_free(tables);
 	policy_free(policy);
 	diags_free(&diags);
 	return r;

@@ -391,6 +391,19 @@ class Outcomes(Ctl):
                                   f"in policy 'p' the rule at {bad}:7 decided\n    8 | tests",
                                   "check", bad), "")
 
+    def test_check_verbose(self):
+        """check --verbose: how large the tables are, and what was folded"""
+        few = self.temporary(POLICY)
+        self.assertRegex(self.good("check", "--verbose", few),
+                         r"\ntables: \d+ rows of 1 word, rows [\d.]+ KiB, IPv4 [\d.]+ KiB\n"
+                         r"a: 1 rule; a packet is looked up by src \(IPv4: tree\)\n$")
+        rules = "".join(f"      - {{name: r{i}, match: {{proto: tcp, dport: {i}}}, do: drop}}\n"
+                        for i in range(1, 70))
+        many = self.temporary("interfaces: {a: {policy: p}}\npolicies:\n  p:\n    rules:\n" + rules)
+        self.assertRegex(self.good("check", "--verbose", many),
+                         r"a: 69 rules; a packet is looked up by proto \* dport\n$")
+        self.assertNotIn("tables", self.good("check", many))
+
     def test_check_print(self):
         """check --print, -n: the policy alone, which loads and prints as itself; else errors alone"""
         path = self.temporary(POLICY + "  unused: {}\n")
