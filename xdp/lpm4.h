@@ -281,6 +281,17 @@ __noinline __u32 lpm4_lookup(__u32 root, __u32 address)
 	return lpm4_word(words, root + LPM4_PAIRS + lpm4_id(entry)) >> upper * 32;
 }
 
+/* A word of a tree. A bad index, which no packet leads to, gets a value instead of a way out: so
+ * all that the verifier knows of the word is the same either way, and the steps behind it are
+ * walked once. */
+static __always_inline __u64 lpm4_tree_word(const __u64 *words, __u64 index)
+{
+	asm volatile("" : "+r"(index));
+	if (index >= config.n_lpm4)
+		index = 0;
+	return words[index];
+}
+
 /* In a tree. */
 static __always_inline __u32 lpm4_tree(enum address_field field, __u32 address)
 {
@@ -290,14 +301,14 @@ static __always_inline __u32 lpm4_tree(enum address_field field, __u32 address)
 
 	if (!words)
 		return 0;
-	word = lpm4_word(words, config.lpm4_root[field] + (address >> shift));
+	word = lpm4_tree_word(words, config.lpm4_root[field] + (address >> shift));
 #pragma unroll
 	for (int i = 0; i < LPM4_TREE_MAX_STEPS; i++) {
 		if (i >= config.lpm4_steps[field])
 			break;
 		shift -= stride;
-		word = lpm4_word(words, (word >> LPM4_TREE_INDEX_SHIFT) +
-						(address >> (shift & 31) & word & 0xff));
+		word = lpm4_tree_word(words, (word >> LPM4_TREE_INDEX_SHIFT) +
+						     (address >> (shift & 31) & word & 0xff));
 	}
 	return word >> LPM4_TREE_ROW_SHIFT & LPM4_TREE_ROW_MASK;
 }
