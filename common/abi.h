@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 3
+#define XDPGATE_ABI_VERSION 4
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to
@@ -284,6 +284,7 @@ struct ruleset_config {
 	__u32 interface_actions; /* index of its first rule's element in the actions table */
 	__u32 first_word;        /* the policy's rules are the words first_word .. */
 	__u32 n_words;           /* .. first_word + n_words - 1 of each row; 0: no rules */
+	__u32 n_protect;         /* so many rules come ahead of the fates; 0: or no fate decides */
 	__u32 row_words;         /* words of rule bits in a row, of all policies */
 	__u32 n_row_words;       /* words in the rows table: rows * (summary + row_words) */
 	__u32 n_actions;         /* elements in the actions table: rules of all interfaces */
@@ -319,13 +320,13 @@ struct ruleset_config {
 	__u8 uses_interface;  /* bool: the interface's row is needed, too */
 	__u8 lpm4_stride[N_ADDRESS_FIELDS]; /* of a tree; 0: it is none */
 	__u8 lpm4_steps[N_ADDRESS_FIELDS];  /* of a tree: tables behind the first */
-	__u8 pad[5];
+	__u8 pad[1];
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 32 + 37 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 16, "ABI");
+_Static_assert(sizeof(struct ruleset_config) == 32 + 38 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

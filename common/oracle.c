@@ -521,12 +521,12 @@ static void answer_by_reason(struct oracle_answer *answer, enum verdict verdict,
 	answer->rule = ORACLE_NO_RULE;
 }
 
-/* True if a rule decided. */
+/* By the first n_rules rules of the ruleset. True if one decided. */
 static bool judge_by_rules(const struct policy *policy, const struct ruleset *ruleset,
-			   size_t interface, const struct facts *facts,
+			   size_t n_rules, size_t interface, const struct facts *facts,
 			   struct oracle_answer *answer)
 {
-	for (size_t i = 0; i < ruleset->n_rules; i++) {
+	for (size_t i = 0; i < n_rules; i++) {
 		const struct rule *rule = &ruleset->rules[i];
 
 		if (!rule_matches(policy, rule, interface, facts))
@@ -556,12 +556,14 @@ void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *
 	malformed = read_frame(frame, len, &facts);
 	if (malformed != REASON_NONE)
 		answer_by_reason(answer, policy->fate_malformed, malformed);
+	else if (judge_by_rules(policy, ruleset, ruleset->n_protect, interface, &facts, answer))
+		return;
 	else if (facts.unknown_extension && policy->fate_extension != VERDICT_NONE)
 		answer_by_reason(answer, policy->fate_extension, REASON_UNKNOWN_EXTENSION);
 	else if (facts.scalar[FIELD_FRAGMENT].value != FRAGMENT_NONE &&
 		 policy->fate_fragments != VERDICT_NONE)
 		answer_by_reason(answer, policy->fate_fragments, REASON_FRAGMENT);
-	else if (judge_by_rules(policy, ruleset, interface, &facts, answer))
+	else if (judge_by_rules(policy, ruleset, ruleset->n_rules, interface, &facts, answer))
 		return;
 	else if (facts.ip)
 		answer_by_reason(answer, ruleset->default_verdict, REASON_DEFAULT);

@@ -63,6 +63,14 @@ struct range {
 	uint32_t first, last; /* inclusive */
 };
 
+/* Every local address: what `$self` holds. */
+struct local_addresses {
+	struct prefix_v4 *v4;
+	size_t n_v4;
+	struct prefix_v6 *v6;
+	size_t n_v6;
+};
+
 /* A named set of ports. Conditions that name it have its ranges among their own. */
 struct port_set {
 	char name[NAME_LEN];
@@ -155,6 +163,9 @@ struct ruleset {
 	enum verdict default_verdict;
 	struct rule *rules;
 	size_t n_rules;
+	/* The first so many rules are those of `protect:`. They come ahead of the fates of fragments
+	 * and of unknown extension headers, too. */
+	size_t n_protect;
 	struct anchor *anchors; /* in order */
 	size_t n_anchors;
 };
@@ -230,6 +241,8 @@ struct policy {
 	enum verdict fate_fragments; /* drop | pass | VERDICT_NONE: match */
 	enum verdict fate_extension; /* likewise */
 	enum verdict fate_non_ip;    /* drop | pass */
+	bool uses_self;              /* something in it depends on the local addresses, */
+	uint32_t n_self;             /* which are so many */
 	bool fail_closed;            /* entry program with an empty slot: drop instead of pass */
 	int64_t next_expiry;         /* when the next rule or set ends; 0: none will */
 	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */

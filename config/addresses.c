@@ -56,10 +56,6 @@ static int parse_set_reference(struct loader *loader, const struct node *item,
 	uint32_t set;
 	int r;
 
-	if (!strcmp(item->text, "$self"))
-		return node_error(loader, item,
-				  "not supported yet: $self (every local address); "
-				  "list the addresses in a set");
 	r = set_resolve(loader, item, state->key->name, SET_PREFIXES, &set);
 	if (r < 0)
 		return r;
@@ -100,32 +96,46 @@ static int parse_address(struct loader *loader, const struct node *item, void *t
 		       &place);
 }
 
+int addresses_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
+		    struct address_match *match, struct text_list *items)
+{
+	struct address_state state = { .value = value, .key = key };
+	int r;
+
+	r = items_parse(loader, value, parse_address, &state);
+	if (!r && state.has_literals)
+		r = add_index(&state.sets, &state.n_sets, &state.capacity, state.literals);
+	if (!r) {
+		match->present = true;
+		match->n_sets = unique_indices(state.sets, state.n_sets);
+		match->sets = TAKE_PTR(state.sets);
+		*items = state.items;
+		state.items = (struct text_list){ 0 };
+	}
+	text_list_done(&state.items);
+	free(state.sets);
+	return r;
+}
+
 /* key->arg is the enum address_field. */
 int parse_match_address(struct loader *loader, const struct node *value,
 			const struct key_schema *key, void *target)
 {
 	struct rule_draft *draft = target;
 	struct address_match *match = &draft->rule->address[key->arg];
-	struct address_state state = { .value = value, .key = key };
+	struct text_list items = { 0 };
 	const struct node *inner;
 	bool negated;
 	int r;
 
 	r = negation_unwrap(loader, value, &inner, &negated);
 	if (!r)
-		r = items_parse(loader, inner, parse_address, &state);
-	if (!r && state.has_literals)
-		r = add_index(&state.sets, &state.n_sets, &state.capacity, state.literals);
+		r = addresses_parse(loader, inner, key, match, &items);
 	if (!r)
-		r = draft_add(draft, key, value, negated, &state.items);
-	if (!r) {
-		match->present = true;
 		match->negated = negated;
-		match->n_sets = unique_indices(state.sets, state.n_sets);
-		match->sets = TAKE_PTR(state.sets);
-	}
-	text_list_done(&state.items);
-	free(state.sets);
+	if (!r)
+		r = draft_add(draft, key, value, negated, &items);
+	text_list_done(&items);
 	return r;
 }
 

@@ -47,7 +47,7 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
 int policy_print(const struct policy *policy, FILE *stream);
 
 /*
- * What list files held, kept from one load to the next: files that have not changed are then
+ * What the files held, kept from one load to the next: list files that have not changed are then
  * neither read nor parsed again. The policy is the same, its hash too.
  */
 struct list_cache;
@@ -68,6 +68,24 @@ int list_cache_set_copies(struct list_cache *cache, const char *folder); /* 0 or
 /* The policy, which was just loaded by this cache, is in force: write the copies that it asks for,
  * remove others. What fails is a warning. */
 void list_cache_keep(struct list_cache *cache, const struct policy *policy, struct diags *diags);
+
+/* Of the files that were read for the last policy: it is in force (then they and no others are
+ * kept), or it is not (then those of before). */
+void list_cache_end(struct list_cache *cache, bool in_force);
+
+struct load_options {
+	struct list_cache *cache; /* NULL: none; else list_cache_end() is to follow */
+	/* What `$self` holds; NULL: nothing. */
+	const struct local_addresses *self;
+	/* With a cache: make the policy again whose files it has, as they were then, whatever they
+	 * hold now. Nothing is read, but for list files that it cannot keep (see list_cache.h) and
+	 * copies that stand for one. */
+	bool again;
+};
+
+/* As policy_load(). */
+int policy_load_with(const char *path, const struct load_options *options, struct policy **ret,
+		     struct diags *diags);
 
 struct list_cache_stats {
 	/* of the last load, in files: */

@@ -138,6 +138,52 @@ static int check_pattern(struct loader *loader, const struct node *pattern)
 	return 0;
 }
 
+/* What a pattern is called in the cache; no path of a file has that form. Caller frees. */
+static char *cache_name(const char *path)
+{
+	char *name;
+
+	return asprintf(&name, "//glob %s", path) < 0 ? NULL : name;
+}
+
+/* The paths that the pattern matched for the policy that is made again: each ends in NUL. -ENOENT:
+ * nobody knows. */
+static int recall_paths(struct loader *loader, const char *path, struct paths *ret)
+{
+	_cleanup_free_ char *name = cache_name(path);
+	const char *text;
+	size_t len;
+	int r = 0;
+
+	if (!name)
+		return -ENOMEM;
+	text = list_cache_find_text(loader->cache, name, &len);
+	if (!text)
+		return -ENOENT;
+	for (const char *p = text; p < text + len && !r; p += strlen(p) + 1)
+		r = add_path(ret, strdup(p));
+	return r;
+}
+
+static int remember_paths(struct loader *loader, const char *path, const struct paths *paths)
+{
+	_cleanup_free_ char *name = cache_name(path), *text = NULL;
+	size_t len = 0;
+	FILE *stream;
+	int r = 0;
+
+	if (!loader->cache || loader->again)
+		return 0;
+	stream = name ? open_memstream(&text, &len) : NULL;
+	if (!stream)
+		return -ENOMEM;
+	for (size_t i = 0; i < paths->n; i++)
+		fwrite(paths->items[i], strlen(paths->items[i]) + 1, 1, stream);
+	if (fclose(stream) != 0)
+		r = -ENOMEM;
+	return r < 0 ? r : list_cache_add_text(loader->cache, name, text, len);
+}
+
 int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret)
 {
 	_cleanup_free_ char *path = NULL, *folder = NULL;
@@ -151,6 +197,11 @@ int glob_expand(struct loader *loader, const struct node *pattern, bool keep, st
 	path = path_resolve(pattern);
 	if (!path)
 		return -ENOMEM;
+	if (loader->again) {
+		r = recall_paths(loader, path, ret);
+		if (r != -ENOENT)
+			return r;
+	}
 	slash = strrchr(path, '/');
 	last = slash ? slash + 1 : path;
 	folder = strndup(path, (size_t)(last - path));
@@ -173,5 +224,5 @@ int glob_expand(struct loader *loader, const struct node *pattern, bool keep, st
 			"with just a comment",
 			path);
 	qsort(ret->items, ret->n, sizeof(*ret->items), compare_paths);
-	return 0;
+	return remember_paths(loader, path, ret);
 }

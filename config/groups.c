@@ -24,6 +24,12 @@ static int parse_group(struct loader *loader, const struct node *value)
 	int r;
 
 	*group = (struct group){ .name = value->key, .rules.group = value->key->text };
+	if (!strcmp(value->key->text, "protect")) {
+		group->bad = true;
+		return node_error(loader, value->key,
+				  "rules of a group 'protect' would have the names of those that "
+				  "'protect' makes; give it another name");
+	}
 	r = node_expect(loader, value, NODE_LIST, "a list of rules");
 	if (!r)
 		r = rule_list_parse(loader, value, &group->rules);

@@ -235,7 +235,7 @@ static int include_file(struct loader *loader, const struct node *item,
 	r = find_document(loader, item, identity, parent);
 	if (r)
 		return r < 0 ? r : 0;
-	r = file_read(path, CONFIG_MAX_FILE_BYTES, &text, &len, &why);
+	r = policy_file_read(path, loader->cache, loader->again, &text, &len, &why);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)

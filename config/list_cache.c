@@ -11,7 +11,14 @@
 
 #define PIECE_BYTES (256U << 10)
 
+struct text_entry {
+	char *name, *text;
+	size_t len;
+};
+
 struct list_table {
+	struct text_entry *texts;
+	size_t n_texts, texts_capacity;
 	struct list_entry **items;
 	size_t n, capacity;
 	struct name_index index; /* of the paths, by position in items */
@@ -102,6 +109,12 @@ int list_entry_append(const struct list_entry *entry, struct prefix_set *set)
 	return 0;
 }
 
+int list_entry_use(struct list_entry *entry, struct prefix_set *set)
+{
+	entry->used = true;
+	return list_entry_append(entry, set);
+}
+
 /* --- tables ------------------------------------------------------------------------------ */
 
 static struct list_entry *table_find(const struct list_table *table, const char *path)
@@ -138,6 +151,11 @@ static void table_done(struct list_table *table)
 {
 	for (size_t i = 0; i < table->n; i++)
 		entry_free(table->items[i]);
+	for (size_t i = 0; i < table->n_texts; i++) {
+		free(table->texts[i].name);
+		free(table->texts[i].text);
+	}
+	free(table->texts);
 	free(table->items);
 	name_index_done(&table->index);
 	*table = (struct list_table){ 0 };
@@ -211,6 +229,38 @@ int list_cache_add(struct list_cache *cache, const char *path, const struct file
 	return r;
 }
 
+int list_cache_add_text(struct list_cache *cache, const char *name, const char *text, size_t len)
+{
+	struct list_table *fresh = &cache->fresh;
+	struct text_entry entry = { .len = len };
+
+	if (array_reserve((void **)&fresh->texts, &fresh->texts_capacity, fresh->n_texts + 1,
+			  sizeof(entry)) < 0)
+		return -ENOMEM;
+	entry.name = strdup(name);
+	entry.text = malloc(len + 1);
+	if (!entry.name || !entry.text) {
+		free(entry.name);
+		free(entry.text);
+		return -ENOMEM;
+	}
+	memcpy(entry.text, text, len);
+	fresh->texts[fresh->n_texts++] = entry;
+	return 0;
+}
+
+const char *list_cache_find_text(const struct list_cache *cache, const char *name, size_t *ret_len)
+{
+	const struct list_table *kept = &cache->kept;
+
+	for (size_t i = 0; i < kept->n_texts; i++)
+		if (!strcmp(kept->texts[i].name, name)) {
+			*ret_len = kept->texts[i].len;
+			return kept->texts[i].text;
+		}
+	return NULL;
+}
+
 static bool digest_is(int fd, const uint8_t *expected)
 {
 	_cleanup_free_ uint8_t *buffer = malloc(PIECE_BYTES);
@@ -259,22 +309,33 @@ void list_cache_begin(struct list_cache *cache)
 		cache->kept.items[i]->used = false;
 }
 
-/* What was used moves to a table of its own; out of memory, the cache is just smaller. */
-void list_cache_end(struct list_cache *cache, bool made)
+static void move_texts(struct list_table *from, struct list_table *to)
+{
+	to->texts = TAKE_PTR(from->texts);
+	to->n_texts = from->n_texts;
+	to->texts_capacity = from->texts_capacity;
+	from->n_texts = from->texts_capacity = 0;
+}
+
+/* What was used moves to a table of its own; out of memory, the cache is just smaller. The texts
+ * are those that were read, or, if the policy was made again, those of before. */
+void list_cache_end(struct list_cache *cache, bool in_force)
 {
 	struct list_table used = { 0 };
 
-	for (size_t i = 0; made && i < cache->fresh.n; i++)
+	if (in_force)
+		move_texts(cache->fresh.n_texts ? &cache->fresh : &cache->kept, &used);
+	for (size_t i = 0; in_force && i < cache->fresh.n; i++)
 		if (!table_put(&used, cache->fresh.items[i]))
 			cache->fresh.items[i] = NULL;
-	for (size_t i = 0; made && i < cache->kept.n; i++) {
+	for (size_t i = 0; in_force && i < cache->kept.n; i++) {
 		struct list_entry *entry = cache->kept.items[i];
 
 		if (entry->used && !table_find(&used, entry->path) && !table_put(&used, entry))
 			cache->kept.items[i] = NULL;
 	}
 	table_done(&cache->fresh);
-	if (!made)
+	if (!in_force)
 		return;
 	table_done(&cache->kept);
 	cache->kept = used;

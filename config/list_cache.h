@@ -8,6 +8,11 @@
  * read: a write in the same tick of the clock would leave the same ctime. Otherwise, if at least
  * the size is the same, its bytes are hashed, which is faster than to parse them.
  *
+ * Files whose size is not what is read of them, as those of /proc, are not kept.
+ *
+ * The texts of policy files are kept too: not to spare reading them, but to make the policy in
+ * force once more, whatever has become of its files.
+ *
  * While a policy is made, what is read goes to a table of its own. If the policy loads, what it
  * used is all that is kept; if not, the cache is what it was.
  */
@@ -52,6 +57,15 @@ int list_entry_append(const struct list_entry *entry, struct prefix_set *set);
 /* Where copies are kept, or NULL. */
 const char *list_cache_copies(const struct list_cache *cache);
 
-/* A policy is about to be made; it was made, or it was not. */
+/* As list_entry_append(), of what the file at path held, whatever it holds now; the entry is used
+ * then. */
+int list_entry_use(struct list_entry *entry, struct prefix_set *set);
+
+/* What a name stood for that is no list file: the text of a policy file, the paths that a pattern
+ * matched. 0 or -ENOMEM. */
+int list_cache_add_text(struct list_cache *cache, const char *name, const char *text, size_t len);
+/* As it was when the policy in force was made, owned by the cache; NULL: there was none. */
+const char *list_cache_find_text(const struct list_cache *cache, const char *name, size_t *ret_len);
+
+/* A policy is about to be made. */
 void list_cache_begin(struct list_cache *cache);
-void list_cache_end(struct list_cache *cache, bool made);

@@ -290,6 +290,29 @@ static bool fits(const struct list *list, const struct list_entry *entry)
 	       loader->list_bytes + entry->state.size <= MAX_ALL_LIST_BYTES;
 }
 
+static void recalled(struct list *list, const struct list_entry *entry)
+{
+	struct loader *loader = list->loader;
+
+	list->n_prefixes = entry->n_v4 + entry->n_v6;
+	loader->n_prefixes += list->n_prefixes;
+	loader->list_bytes += entry->state.size;
+	file_hash(loader, entry->digest);
+}
+
+/* What the file held for the policy that is made again. 0, -ENOMEM, or -ENOENT: nobody knows. */
+static int recall_again(struct list *list)
+{
+	struct list_entry *entry = list_cache_find(list->loader->cache, list->path);
+
+	if (!entry || !fits(list, entry))
+		return -ENOENT;
+	if (list_entry_use(entry, list->set) < 0)
+		return -ENOMEM;
+	recalled(list, entry);
+	return 0;
+}
+
 /* What the cache knows. 0, -ENOMEM, or -ENOENT: nothing of the file as it is now. */
 static int recall_file(struct list *list, int fd, const struct file_state *state)
 {
@@ -301,20 +324,23 @@ static int recall_file(struct list *list, int fd, const struct file_state *state
 		return -ENOENT;
 	if (list_entry_append(entry, list->set) < 0)
 		return -ENOMEM;
-	list->n_prefixes = entry->n_v4 + entry->n_v6;
-	loader->n_prefixes += list->n_prefixes;
-	loader->list_bytes += state->size;
-	file_hash(loader, entry->digest);
+	recalled(list, entry);
 	return 0;
 }
 
 static int read_file(struct list *list)
 {
+	_cleanup_close_ int fd = -1;
 	struct file_state state;
 	const char *why;
-	_cleanup_close_ int fd = file_open(list->path, CONFIG_MAX_LIST_BYTES, &why);
 	int r;
 
+	if (list->loader->again) {
+		r = recall_again(list);
+		if (r != -ENOENT)
+			return r;
+	}
+	fd = file_open(list->path, CONFIG_MAX_LIST_BYTES, &why);
 	if (fd < 0)
 		return node_error(list->loader, list->name, "cannot read %s: %s", list->path, why);
 	r = file_state_read(fd, &state);

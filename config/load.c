@@ -105,13 +105,19 @@ static void loader_done(struct loader *loader)
 	name_index_done(&loader->ruleset_names);
 	free(loader->policy_names);
 	free(loader->named_sets);
+	protect_done(loader);
 	policy_free(loader->policy);
 }
 
-static int load_text(const char *path, const char *text, size_t len, struct list_cache *cache,
-		     struct policy **ret, struct diags *diags)
+static int load_text(const char *path, const char *text, size_t len,
+		     const struct load_options *options, struct policy **ret, struct diags *diags)
 {
-	_cleanup_(loader_done) struct loader loader = { .diags = diags, .cache = cache };
+	_cleanup_(loader_done) struct loader loader = {
+		.diags = diags,
+		.cache = options->cache,
+		.self = options->self,
+		.again = options->cache && options->again,
+	};
 	struct timespec now;
 	int r;
 
@@ -138,10 +144,27 @@ static int load_text(const char *path, const char *text, size_t len, struct list
 int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
 		     struct diags *diags)
 {
-	return load_text(path, text, len, NULL, ret, diags);
+	return load_text(path, text, len, &(struct load_options){ 0 }, ret, diags);
 }
 
-static int load_file(const char *path, struct list_cache *cache, struct policy **ret,
+int policy_file_read(const char *path, struct list_cache *cache, bool again, char **ret,
+		     size_t *ret_len, const char **ret_why)
+{
+	const char *kept = again ? list_cache_find_text(cache, path, ret_len) : NULL;
+	int r;
+
+	if (kept) {
+		*ret = malloc(*ret_len + 1);
+		if (!*ret)
+			return -ENOMEM;
+		memcpy(*ret, kept, *ret_len);
+		return 0;
+	}
+	r = file_read(path, CONFIG_MAX_FILE_BYTES, ret, ret_len, ret_why);
+	return r < 0 || !cache || again ? r : list_cache_add_text(cache, path, *ret, *ret_len);
+}
+
+int policy_load_with(const char *path, const struct load_options *options, struct policy **ret,
 		     struct diags *diags)
 {
 	_cleanup_free_ char *text = NULL;
@@ -149,7 +172,10 @@ static int load_file(const char *path, struct list_cache *cache, struct policy *
 	size_t len;
 	int r;
 
-	r = file_read(path, CONFIG_MAX_FILE_BYTES, &text, &len, &why);
+	if (options->cache)
+		list_cache_begin(options->cache);
+	r = policy_file_read(path, options->cache, options->cache && options->again, &text, &len,
+			     &why);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -158,21 +184,19 @@ static int load_file(const char *path, struct list_cache *cache, struct policy *
 				  r == -ENOENT ? "; write one: see xdpgate.yaml(5), and "
 						 "/usr/share/doc/xdpgate for examples"
 					       : "");
-	return load_text(path, text, len, cache, ret, diags);
+	return load_text(path, text, len, options, ret, diags);
 }
 
 int policy_load(const char *path, struct policy **ret, struct diags *diags)
 {
-	return load_file(path, NULL, ret, diags);
+	return policy_load_with(path, &(struct load_options){ 0 }, ret, diags);
 }
 
 int policy_load_cached(const char *path, struct list_cache *cache, struct policy **ret,
 		       struct diags *diags)
 {
-	int r;
+	int r = policy_load_with(path, &(struct load_options){ .cache = cache }, ret, diags);
 
-	list_cache_begin(cache);
-	r = load_file(path, cache, ret, diags);
 	list_cache_end(cache, r >= 0);
 	return r;
 }

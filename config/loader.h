@@ -84,7 +84,13 @@ struct loader {
 	struct named_set *named_sets;             /* by position in set_names */
 	uint32_t reading[CONFIG_MAX_NESTED_SETS]; /* sets, each named by the one before */
 	size_t n_reading;
-	int64_t now; /* seconds since 1970 */
+	int64_t now;                        /* seconds since 1970 */
+	const struct local_addresses *self; /* NULL: there are none */
+	uint32_t self_set;                  /* index in policy.sets, once has_self_set */
+	bool has_self_set;
+	bool again;           /* take the files as the cache has them */
+	struct rule *protect; /* the rules of `protect:`, ahead of those of each policy */
+	size_t n_protect, protect_capacity;
 	struct name_index group_names;
 	struct group *groups;       /* by position in group_names; NULL: none */
 	bool groups_loop;           /* was reported: do not follow them */
@@ -265,6 +271,23 @@ const struct node *draft_field(const struct rule_draft *draft, const char *field
 
 /* Put indices into ascending order, each once; returns how many are left. */
 size_t unique_indices(uint32_t *indices, size_t n);
+/* Prefixes and sets without `not:`. match and items are the caller's. */
+int addresses_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
+		    struct address_match *match, struct text_list *items);
+
+/* --- protect.c --- */
+
+#define PROTECT "protect/" /* how the names of its rules begin, and no others */
+
+/* Put the rules of `protect:` ahead of all others. 0, -EINVAL, reported at node, or -ENOMEM. */
+int protect_ruleset(struct loader *loader, const struct node *node, struct ruleset_draft *draft);
+void protect_done(struct loader *loader);
+
+/* --- load.c --- */
+
+/* The text of a policy file; again: as the cache has it. As file_read(). */
+int policy_file_read(const char *path, struct list_cache *cache, bool again, char **ret,
+		     size_t *ret_len, const char **ret_why);
 
 /* --- values.c --- */
 
@@ -353,6 +376,8 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 key_parser parse_include, parse_fail, parse_fate_mapping, parse_sets, parse_interfaces,
 	parse_rulesets;
 key_parser parse_fate, parse_fate_or_match;
+key_parser parse_protect, parse_protect_link, parse_protect_bgp;
+key_parser parse_peers, parse_gtsm, parse_gtsm_hops, parse_bfd;
 key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
 key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
 key_parser parse_port, parse_policy_name, parse_required, parse_mode;

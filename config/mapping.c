@@ -297,6 +297,10 @@ int rule_name_check(struct loader *loader, const struct node *node)
 	    (node->text[0] == '/' || node->text[node->len - 1] == '/' || strstr(node->text, "//")))
 		r = node_error(loader, node,
 			       "in a rule's name, '/' stands between other characters");
+	if (!r && !strncmp(node->text, PROTECT, strlen(PROTECT)))
+		r = node_error(loader, node,
+			       "names that begin with '" PROTECT "' are those of the rules that "
+			       "'protect' makes; give this one another name");
 	return r;
 }
 

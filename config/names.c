@@ -146,6 +146,21 @@ const struct icmp_group icmp_groups[] = {
 #undef V6
 #undef END
 
+/* The values are those of enum protected_protocol. */
+const struct word protected_words[] = {
+	{ "arp", PROTECTED_ARP },
+	{ "nd", PROTECTED_ND },
+	{ "mld", PROTECTED_MLD },
+	{ "igmp", PROTECTED_IGMP },
+	{ "lacp", PROTECTED_LACP },
+	{ "lldp", PROTECTED_LLDP },
+	{ "ospf", PROTECTED_OSPF },
+	{ "pim", PROTECTED_PIM },
+	{ "vrrp", PROTECTED_VRRP },
+	{ "bfd", PROTECTED_BFD },
+	{ NULL, 0 },
+};
+
 const struct word *word_find(const struct word *words, const char *name)
 {
 	for (; words->name; words++)

@@ -36,7 +36,22 @@ struct icmp_group {
 	} types[16];
 };
 
+/* Protocols that neighbours on a link speak. */
+enum protected_protocol {
+	PROTECTED_ARP,
+	PROTECTED_ND,
+	PROTECTED_MLD,
+	PROTECTED_IGMP,
+	PROTECTED_LACP,
+	PROTECTED_LLDP,
+	PROTECTED_OSPF,
+	PROTECTED_PIM,
+	PROTECTED_VRRP,
+	PROTECTED_BFD,
+};
+
 extern const struct word protocol_words[];
+extern const struct word protected_words[]; /* of `protect: link` */
 extern const struct word dscp_words[];
 extern const struct word ethertype_words[];
 extern const struct word tcp_flag_words[];

@@ -203,6 +203,12 @@ static void empty_set_name(const struct policy *policy, char name[NAME_LEN])
 	}
 }
 
+/* It is there without being written; what it holds is where the policy is loaded. */
+static bool is_self(const struct prefix_set *set)
+{
+	return !strcmp(set->name, "self");
+}
+
 /* Those with names: of prefixes. The others are part of the conditions that name them. */
 static int print_sets(const struct policy *policy, FILE *stream)
 {
@@ -215,7 +221,7 @@ static int print_sets(const struct policy *policy, FILE *stream)
 		char name[YAML_TEXT(NAME_LEN)];
 		int indent = 2;
 
-		if (!set->name[0])
+		if (!set->name[0] || is_self(set))
 			continue;
 		if (first)
 			fputs("sets:\n", stream);
@@ -262,7 +268,7 @@ static uint32_t *sort_indices(const uint32_t *indices, size_t n, size_t *ret_n)
 	return sorted;
 }
 
-static int print_address(const struct policy *policy, const char *key,
+static int print_address(const struct policy *policy, int indent, const char *key,
 			 const struct address_match *match, FILE *stream)
 {
 	_cleanup_free_ uint32_t *sets = NULL;
@@ -284,7 +290,7 @@ static int print_address(const struct policy *policy, const char *key,
 		snprintf(name, sizeof(name), "$%s", set->name);
 		items_add(&items, "%s", WORD(name));
 	}
-	return print_items(stream, FIELD_INDENT, key, match->negated, &items);
+	return print_items(stream, indent, key, match->negated, &items);
 }
 
 static int print_interface(const struct policy *policy, const struct interface_match *match,
@@ -352,7 +358,8 @@ static int print_field(const struct policy *policy, const struct rule *rule,
 	if (key->parse == parse_match_interface)
 		return print_interface(policy, &rule->interface, stream);
 	if (key->parse == parse_match_address)
-		return print_address(policy, key->name, &rule->address[key->arg], stream);
+		return print_address(policy, FIELD_INDENT, key->name, &rule->address[key->arg],
+				     stream);
 	if (key->parse == parse_match_mac)
 		return print_macs(policy, key->name, &rule->mac[key->arg], stream);
 	return print_scalar((enum scalar_field)key->arg, &rule->scalar[key->arg], stream);
@@ -408,8 +415,10 @@ static int print_ruleset(const struct policy *policy, const struct ruleset *rule
 
 	fprintf(stream, "  %s:\n    default: %s\n", WORD(ruleset->name),
 		verdict_name(ruleset->default_verdict));
-	fputs(ruleset->n_rules || ruleset->n_anchors ? "    rules:\n" : "    rules: []\n", stream);
-	for (size_t i = 0; i < ruleset->n_rules && !r; i++) {
+	fputs(ruleset->n_rules > ruleset->n_protect || ruleset->n_anchors ? "    rules:\n"
+									  : "    rules: []\n",
+	      stream);
+	for (size_t i = ruleset->n_protect; i < ruleset->n_rules && !r; i++) {
 		const struct rule *rule = &ruleset->rules[i];
 
 		print_anchors(ruleset, i, stream);
@@ -423,6 +432,64 @@ static int print_ruleset(const struct policy *policy, const struct ruleset *rule
 	}
 	print_anchors(ruleset, ruleset->n_rules, stream);
 	return r;
+}
+
+/* --- protect ------------------------------------------------------------------------------ */
+
+static const struct rule *find_protected(const struct ruleset *ruleset, const char *name)
+{
+	for (size_t i = 0; i < ruleset->n_protect; i++)
+		if (!strcmp(ruleset->rules[i].name, name))
+			return &ruleset->rules[i];
+	return NULL;
+}
+
+/* The entry whose first rule this is. */
+static int print_bgp(const struct policy *policy, const struct ruleset *ruleset,
+		     const struct rule *rule, FILE *stream)
+{
+	const struct scalar_match *ttl = &rule->scalar[FIELD_TTL];
+	char bfd[2 * NAME_LEN];
+
+	snprintf(bfd, sizeof(bfd), "%s-bfd", rule->name);
+	fprintf(stream, "    - bfd: %s\n", find_protected(ruleset, bfd) ? "true" : "false");
+	if (ttl->present)
+		fprintf(stream, "      gtsm: {hops: %u}\n", 256 - ttl->ranges[0].first);
+	else
+		fputs("      gtsm: false\n", stream);
+	return print_address(policy, 6, "peers", &rule->address[ADDRESS_SRC], stream);
+}
+
+/* Every policy begins with the same rules, whose names tell what they were made from. */
+static int print_protect(const struct policy *policy, FILE *stream)
+{
+	const struct ruleset *ruleset = &policy->rulesets[0];
+	struct items links = { 0 };
+	unsigned int n_bgp = 0;
+	char name[NAME_LEN];
+	const struct rule *rule;
+	int r = 0;
+
+	if (!policy->n_rulesets || !ruleset->n_protect)
+		return 0;
+	fputs("protect:\n", stream);
+	for (size_t i = 0; i < ruleset->n_protect; i++) {
+		const char *word = ruleset->rules[i].name + strlen(PROTECT);
+
+		if (word_find(protected_words, word))
+			items_add(&links, "%s", word);
+	}
+	if (links.n || links.failed)
+		r = print_items(stream, 2, "link", false, &links);
+	for (;;) {
+		snprintf(name, sizeof(name), PROTECT "bgp-%u", n_bgp + 1);
+		rule = find_protected(ruleset, name);
+		if (!rule || r < 0)
+			return r;
+		if (!n_bgp++)
+			fputs("  bgp:\n", stream);
+		r = print_bgp(policy, ruleset, rule, stream);
+	}
 }
 
 /* --- tests -------------------------------------------------------------------------------- */
@@ -451,6 +518,8 @@ int policy_print(const struct policy *policy, FILE *stream)
 	print_settings(policy, stream);
 	print_interfaces(policy, stream);
 	r = print_sets(policy, stream);
+	if (!r)
+		r = print_protect(policy, stream);
 	fputs("policies:\n", stream);
 	for (size_t i = 0; i < policy->n_rulesets && !r; i++)
 		r = print_ruleset(policy, &policy->rulesets[i], stream);

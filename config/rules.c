@@ -233,6 +233,8 @@ static int parse_ruleset(struct loader *loader, const struct node *value)
 	snprintf(draft.ruleset->name, sizeof(draft.ruleset->name), "%s", value->key->text);
 	r = node_expect(loader, value, NODE_MAPPING, "a mapping with 'default' and 'rules'");
 	if (!r)
+		r = protect_ruleset(loader, value->key, &draft);
+	if (!r)
 		r = mapping_parse(loader, value, &schema_ruleset, &draft);
 	rule_list_done(&draft.list);
 	free(draft.uses);

@@ -30,13 +30,14 @@ static const struct key_schema policy_file_keys[] = {
 	  "what becomes of packets that are hard to parse", "fates", 0 },
 	{ "sets", parse_sets, false, NULL, "a mapping from names to sets",
 	  "named lists of prefixes, ports or MAC addresses", "set lists ipsets", 0 },
+	{ "protect", parse_protect, false, NULL, "a mapping with 'link' and 'bgp'",
+	  "control traffic that passes ahead of every rule", "protected protects", 0 },
 	{ "interfaces", parse_interfaces, true, NULL, "a mapping from names to interfaces",
 	  "where packets are judged, and by which policy", "interface ports", 0 },
 	{ "groups", parse_groups, false, NULL, "a mapping from names to lists of rules",
 	  "lists of rules to use in policies", "group", 0 },
 	{ "policies", parse_rulesets, true, NULL, "a mapping from names to policies",
 	  "ordered rules with a default", "policy rules rulesets chains", 0 },
-	LATER("protect", "control traffic that passes before any rule"),
 	/* Last: they name what all others define. */
 	{ "tests", parse_tests, false, NULL, "a list of tests",
 	  "packets, and what must become of them; a policy that fails one is refused", "test", 0 },
@@ -98,6 +99,30 @@ static const struct key_schema width_keys[] = {
 	{ "v4", parse_width_v4, false, NULL, "a prefix length from 0 to 32", "of IPv4", "ipv4", 0 },
 	{ "v6", parse_width_v6, false, NULL, "a prefix length from 0 to 128", "of IPv6", "ipv6",
 	  0 },
+	{ .name = NULL },
+};
+
+static const struct key_schema protect_keys[] = {
+	{ "link", parse_protect_link, false, NULL, "a list of protocols such as [arp, nd, lacp]",
+	  "protocols that neighbours on the link speak", "links protocols", 0 },
+	{ "bgp", parse_protect_bgp, false, NULL,
+	  "a list such as [{peers: $ebgp, gtsm: true, bfd: true}]", "BGP sessions, by their peers",
+	  "sessions", 0 },
+	{ .name = NULL },
+};
+
+static const struct key_schema protect_bgp_keys[] = {
+	{ "peers", parse_peers, true, NULL, "the peers' addresses, or a set",
+	  "who speaks BGP to us", "peer neighbors neighbours src from", 0 },
+	{ "gtsm", parse_gtsm, false, NULL, "true, false or {hops: N}",
+	  "only what comes from at most so many hops away (RFC 5082)", "ttl-security ttl", 0 },
+	{ "bfd", parse_bfd, false, "false", "true or false", "BFD with these peers, too", NULL, 0 },
+	{ .name = NULL },
+};
+
+static const struct key_schema gtsm_keys[] = {
+	{ "hops", parse_gtsm_hops, true, NULL, "a number of hops from 1 to 254",
+	  "1: a neighbour on the link, whose packets have a TTL of 255", "hop", 0 },
 	{ .name = NULL },
 };
 
@@ -267,6 +292,9 @@ const struct mapping_schema schema_policy_file = { "the policy file", "key", pol
 const struct mapping_schema schema_fate = { "'fate'", "key", fate_keys };
 const struct mapping_schema schema_set = { "a set", "key", set_keys };
 const struct mapping_schema schema_width = { "'max-width'", "key", width_keys };
+const struct mapping_schema schema_protect = { "'protect'", "key", protect_keys };
+const struct mapping_schema schema_protect_bgp = { "'bgp'", "key", protect_bgp_keys };
+const struct mapping_schema schema_gtsm = { "'gtsm'", "key", gtsm_keys };
 const struct mapping_schema schema_interface = { "an interface", "key", interface_keys };
 const struct mapping_schema schema_ruleset = { "a policy", "key", ruleset_keys };
 const struct mapping_schema schema_rule = { "a rule", "key", rule_keys };
@@ -276,9 +304,9 @@ const struct mapping_schema schema_action = { "'do'", "action", action_keys };
 const struct mapping_schema schema_test = { "a test", "key", test_keys };
 
 const struct mapping_schema *const schemas[] = {
-	&schema_policy_file, &schema_fate,    &schema_set,  &schema_width,
-	&schema_interface,   &schema_ruleset, &schema_rule, &schema_match,
-	&schema_tcp_flags,   &schema_action,  &schema_test, NULL,
+	&schema_policy_file, &schema_fate,      &schema_set,       &schema_width,   &schema_protect,
+	&schema_protect_bgp, &schema_gtsm,      &schema_interface, &schema_ruleset, &schema_rule,
+	&schema_match,       &schema_tcp_flags, &schema_action,    &schema_test,    NULL,
 };
 
 #define FITS(keys) _Static_assert(ARRAY_SIZE(keys) <= MAX_SCHEMA_KEYS, "too many keys")

@@ -175,10 +175,6 @@ static int add_set(struct loader *loader, const struct node *item, struct set_dr
 	uint32_t index;
 	int r;
 
-	if (!strcmp(item->text, "$self"))
-		return node_error(loader, item,
-				  "not supported yet: $self (every local address); list the "
-				  "addresses");
 	if (name_index_find(&content->sets, item->text) >= 0)
 		return 0;
 	r = set_resolve(loader, item, draft->name->text, type, &index);

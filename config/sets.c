@@ -384,6 +384,70 @@ static int refuse_loop(struct loader *loader, const struct node *item, uint32_t 
 			  item->text);
 }
 
+/* The addresses of `$self`; space is that of an empty set. */
+static int add_self(struct loader *loader, const struct node *item, struct prefix_set *set)
+{
+	struct diag_place place = source_place(item->source, item->offset, item->width);
+	const struct local_addresses *self = loader->self;
+	struct prefix prefix = { .family = FAMILY_V4 };
+	struct prefix_space space = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; self && i < self->n_v4 && !r; i++) {
+		prefix.v4 = self->v4[i];
+		r = set_add(loader, set, &space, &prefix, &place);
+	}
+	prefix.family = FAMILY_V6;
+	for (size_t i = 0; self && i < self->n_v6 && !r; i++) {
+		prefix.v6 = self->v6[i];
+		r = set_add(loader, set, &space, &prefix, &place);
+	}
+	return r;
+}
+
+static int refuse_type(struct loader *loader, const struct node *item, enum set_type is,
+		       const char *taker, enum set_type takes)
+{
+	return node_error(loader, item, "%s is a set of %s; '%s' takes %s", item->text,
+			  set_type_name(is), taker, set_type_name(takes));
+}
+
+/* `$self`: the set is made where it is named first. */
+static int self_resolve(struct loader *loader, const struct node *item, const char *taker,
+			enum set_type type, uint32_t *ret)
+{
+	const struct local_addresses *self = loader->self;
+	int r;
+
+	if (type != SET_PREFIXES)
+		return refuse_type(loader, item, SET_PREFIXES, taker, type);
+	if (!loader->has_self_set) {
+		r = set_new(loader, "self", item, &loader->self_set);
+		if (!r)
+			r = add_self(loader, item, &loader->policy->sets[loader->self_set]);
+		if (r < 0)
+			return r;
+		loader->has_self_set = true;
+		loader->policy->uses_self = true;
+		loader->policy->n_self = self ? (uint32_t)(self->n_v4 + self->n_v6) : 0;
+	}
+	*ret = loader->self_set;
+	return 0;
+}
+
+/* name_resolve(), to which `self` is a name as well. */
+static int find_set(struct loader *loader, const struct node *item, uint32_t *ret)
+{
+	static const char *const built_in[] = { "self", NULL };
+	const char *name = item->text + 1;
+
+	if (name_index_find(&loader->set_names, name) < 0 &&
+	    !name_suggest(loader, name, &loader->set_names) && suggest(name, built_in))
+		return node_error(loader, item, "there is no set '%.63s'; did you mean 'self'?",
+				  name);
+	return name_resolve(loader, item, name, &loader->set_names, "set", ret);
+}
+
 int set_resolve(struct loader *loader, const struct node *item, const char *taker,
 		enum set_type type, uint32_t *ret)
 {
@@ -391,7 +455,9 @@ int set_resolve(struct loader *loader, const struct node *item, const char *take
 	uint32_t position;
 	int r;
 
-	r = name_resolve(loader, item, item->text + 1, &loader->set_names, "set", &position);
+	if (!strcmp(item->text, "$self"))
+		return self_resolve(loader, item, taker, type, ret);
+	r = find_set(loader, item, &position);
 	if (r < 0)
 		return r;
 	set = &loader->named_sets[position];
@@ -409,8 +475,7 @@ int set_resolve(struct loader *loader, const struct node *item, const char *take
 	if (set->type == SET_BAD)
 		return -EINVAL;
 	if (set->type != type)
-		return node_error(loader, item, "%s is a set of %s; '%s' takes %s", item->text,
-				  set_type_name(set->type), taker, set_type_name(type));
+		return refuse_type(loader, item, set->type, taker, type);
 	*ret = set->index;
 	return 0;
 }
@@ -436,6 +501,12 @@ static int note_set(struct loader *loader, const struct node *value)
 		.place = node_place(loader, value->key),
 		.value = value,
 	};
+	if (!strcmp(value->key->text, "self")) {
+		loader->named_sets[loader->set_names.n - 1].state = SET_READ;
+		return node_error(loader, value->key,
+				  "'self' is built in: $self holds every local address; give this "
+				  "set another name");
+	}
 	return 0;
 }
 

@@ -17,6 +17,7 @@ enum shape_kind {
 	SHAPE_RULE_NAME, /* with '/' between others */
 	SHAPE_RULES,     /* a list of the mapping */
 	SHAPE_WIDTH,     /* a prefix length, or the mapping */
+	SHAPE_SWITCH,    /* true, false, or the mapping */
 	SHAPE_WORDS,     /* one of the words that `form` lists, or of words */
 	SHAPE_BOOLEAN,   /* true or false */
 	SHAPE_NUMBER,    /* least to most, or one of words */

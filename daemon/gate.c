@@ -14,6 +14,7 @@
 #include "config.h"
 #include "datapath.h"
 #include "kernel.h"
+#include "local.h"
 #include "log.h"
 #include "policy_tests.h"
 #include "util.h"
@@ -21,9 +22,13 @@
 struct gate {
 	char *config_path;
 	struct datapath *datapath;
-	struct list_cache *lists;           /* of the last policy that was loaded */
+	struct list_cache *lists;           /* of the policy in force */
 	struct gate_list_copy *list_copies; /* of the policy in force */
 	size_t n_list_copies;
+	bool loaded;                 /* the policy in force was loaded here: it can be made again */
+	struct local_addresses self; /* that it was made of */
+	uint64_t self_changed_usec, n_self_changes;
+	char *self_error;
 	bool detached;
 	uint64_t next_expiry; /* of the policy that was loaded last; 0: none */
 	uint64_t started_usec;
@@ -136,6 +141,8 @@ struct gate *gate_free(struct gate *gate)
 	datapath_close(gate->datapath);
 	list_cache_free(gate->lists);
 	free_list_copies(gate->list_copies, gate->n_list_copies);
+	local_addresses_free(&gate->self);
+	free(gate->self_error);
 	free(gate->config_path);
 	free(gate->last_reload_error);
 	free(gate);
@@ -156,16 +163,15 @@ static void log_lists(const struct list_cache *lists)
 
 /* Read and compile; lists that have not changed come from the cache, if one is given. The policy's
  * memory is given back as soon as its tables are loaded. */
-static int load(const char *path, struct list_cache *lists, struct policy **ret_policy,
+static int load(const char *path, const struct load_options *options, struct policy **ret_policy,
 		struct tables **ret_tables, struct diags *diags)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	int r;
 
-	r = lists ? policy_load_cached(path, lists, &policy, diags)
-		  : policy_load(path, &policy, diags);
-	if (lists)
-		log_lists(lists);
+	r = policy_load_with(path, options, &policy, diags);
+	if (options->cache)
+		log_lists(options->cache);
 	if (r >= 0)
 		r = tables_compile(policy, ret_tables, diags);
 	if (r < 0)
@@ -182,31 +188,59 @@ static int explain(int r, struct diags *diags)
 	return r;
 }
 
-static int load_and_install(struct gate *gate, bool strict, struct diags *diags)
+static int read_self(struct local_addresses *ret, struct diags *diags)
 {
+	int r = local_addresses_read(ret);
+
+	if (r < 0)
+		diag_error(diags, NULL, "cannot read the addresses of this machine: %s",
+			   strerror(-r));
+	return r;
+}
+
+/* What the policy in force was made of. */
+static void take_self(struct gate *gate, struct local_addresses *self)
+{
+	local_addresses_free(&gate->self);
+	gate->self = *self;
+	*self = (struct local_addresses){};
+	free(TAKE_PTR(gate->self_error));
+}
+
+/* again: not the policy that the files hold now, but the one in force. */
+static int load_and_install(struct gate *gate, struct local_addresses *self, bool again,
+			    unsigned int how, struct diags *diags)
+{
+	const struct load_options options = { .cache = gate->lists, .self = self, .again = again };
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
 
-	r = load(gate->config_path, gate->lists, &policy, &tables, diags);
+	r = load(gate->config_path, &options, &policy, &tables, diags);
 	if (r >= 0)
-		r = datapath_install(gate->datapath, policy, tables, strict, diags);
+		r = datapath_install(gate->datapath, policy, tables, how, diags);
+	list_cache_end(gate->lists, r >= 0);
 	if (r >= 0) {
+		gate->loaded = true;
 		gate->next_expiry = (uint64_t)policy->next_expiry;
-		keep_lists(gate, policy, diags);
+		take_self(gate, self);
+		log_set_generation(datapath_manifest(gate->datapath)->generation);
+		if (!again)
+			keep_lists(gate, policy, diags);
 	}
 	return explain(r, diags);
 }
 
-static int install(struct gate *gate, bool strict, struct diags *diags)
+static int install(struct gate *gate, unsigned int how, struct diags *diags)
 {
+	_cleanup_(local_addresses_free) struct local_addresses self = {};
 	int r;
 
 	if (gate->detached)
 		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
-	r = load_and_install(gate, strict, diags);
+	r = read_self(&self, diags);
 	if (r >= 0)
-		log_set_generation(datapath_manifest(gate->datapath)->generation);
+		r = load_and_install(gate, &self, false, how, diags);
 	/* A large policy's memory goes back to the system, not into our pockets. */
 	malloc_trim(0);
 	return r;
@@ -237,12 +271,15 @@ int gate_start(struct gate *gate, struct diags *diags)
 {
 	/* One interface that refuses is no reason to leave the others open, nor to attach and
 	 * detach them with each try to start: it is tried again by itself. */
-	int r = install(gate, false, diags);
+	int r = install(gate, 0, diags);
 
 	note_outcome(gate, r, diags);
 	if (r < 0 && datapath_is_armed(gate->datapath)) {
 		log_error("the policy cannot be loaded; the adopted generation %llu goes on",
 			  (unsigned long long)datapath_manifest(gate->datapath)->generation);
+		if (datapath_manifest(gate->datapath)->uses_self)
+			log_warning("$self in it stays as it was built, whatever becomes of the "
+				    "addresses of this machine, until a reload succeeds");
 		return 0;
 	}
 	return r;
@@ -250,7 +287,7 @@ int gate_start(struct gate *gate, struct diags *diags)
 
 int gate_reload(struct gate *gate, struct diags *diags)
 {
-	int r = install(gate, true, diags);
+	int r = install(gate, INSTALL_STRICT, diags);
 
 	gate->n_reloads++;
 	gate->n_failed_reloads += r < 0;
@@ -265,14 +302,63 @@ uint64_t gate_next_expiry(const struct gate *gate)
 
 int gate_check(struct gate *gate, const char *path, struct diags *diags)
 {
+	_cleanup_(local_addresses_free) struct local_addresses self = {};
+	const struct load_options options = { .self = &self };
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
 
-	r = load(path ? path : gate->config_path, NULL, &policy, &tables, diags);
+	r = read_self(&self, diags);
+	if (r >= 0)
+		r = load(path ? path : gate->config_path, &options, &policy, &tables, diags);
 	if (r >= 0)
 		r = policy_tests_run(policy, diags);
 	return explain(r, diags);
+}
+
+/* --- addresses --------------------------------------------------------------------------- */
+
+static int rebuild(struct gate *gate, struct local_addresses *self, struct diags *diags)
+{
+	size_t n = self->n_v4 + self->n_v6, before = gate->self.n_v4 + gate->self.n_v6;
+	int r;
+
+	if (!gate->loaded)
+		return diag_error(diags, NULL,
+				  "the policy in force was adopted, and its file cannot be loaded: "
+				  "mend the file and reload");
+	r = load_and_install(gate, self, true, INSTALL_KNOWN, diags);
+	if (r < 0)
+		return r;
+	gate->n_self_changes++;
+	gate->self_changed_usec = realtime_usec();
+	log_notice("$self has %zu addresses now, %zu before: generation %llu is in force", n,
+		   before, (unsigned long long)datapath_manifest(gate->datapath)->generation);
+	return 0;
+}
+
+int gate_addresses_changed(struct gate *gate, struct diags *diags)
+{
+	_cleanup_(local_addresses_free) struct local_addresses self = {};
+	const struct manifest *manifest = datapath_manifest(gate->datapath);
+	int r;
+
+	if (gate->detached || !manifest || !manifest->uses_self)
+		return 0;
+	r = read_self(&self, diags);
+	if (r >= 0 && local_addresses_equal(&self, &gate->self)) {
+		/* Back to what they were when that could not be put in force. */
+		r = gate->self_error != NULL;
+		free(TAKE_PTR(gate->self_error));
+		return r;
+	}
+	if (r >= 0)
+		r = rebuild(gate, &self, diags);
+	if (r >= 0)
+		return 1;
+	free(TAKE_PTR(gate->self_error));
+	gate->self_error = print_diags(diags);
+	return r;
 }
 
 /* --- interfaces -------------------------------------------------------------------------- */
@@ -396,6 +482,8 @@ static int fill_status(const struct gate *gate, const struct manifest *manifest,
 	ret->loaded_usec = manifest->loaded_usec;
 	ret->n_sets = manifest->n_sets;
 	ret->n_prefixes = manifest->n_prefixes;
+	ret->uses_self = manifest->uses_self;
+	ret->n_self = manifest->n_self;
 	for (uint32_t i = 0; i < manifest->n_rulesets; i++)
 		ret->n_rules += manifest->rulesets[i].n_rules;
 	ret->interfaces = calloc(manifest->n_interfaces + 1, sizeof(*ret->interfaces));
@@ -435,6 +523,8 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.n_reloads = gate->n_reloads,
 		.n_failed_reloads = gate->n_failed_reloads,
 		.last_reload_failed = gate->last_reload_failed,
+		.self_changed_usec = gate->self_changed_usec,
+		.n_self_changes = gate->n_self_changes,
 	};
 	const struct manifest *manifest = in_force(gate);
 	int r = 0;
@@ -445,6 +535,11 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 	if (gate->last_reload_error) {
 		status.last_reload_error = strdup(gate->last_reload_error);
 		if (!status.last_reload_error)
+			return -ENOMEM;
+	}
+	if (gate->self_error) {
+		status.self_error = strdup(gate->self_error);
+		if (!status.self_error)
 			return -ENOMEM;
 	}
 	if (manifest)
@@ -468,6 +563,7 @@ void gate_status_free(struct gate_status *status)
 	free_list_copies(status->list_copies, status->n_list_copies);
 	free(status->config_path);
 	free(status->last_reload_error);
+	free(status->self_error);
 	*status = (struct gate_status){};
 }
 

@@ -62,6 +62,12 @@ struct gate_status {
 	bool last_reload_failed;
 	char *last_reload_error; /* as diags_print() prints it; NULL when it did not fail */
 	size_t n_rules, n_sets, n_prefixes;
+	bool uses_self;             /* the policy in force names $self */
+	size_t n_self;              /* local addresses as of its last build */
+	uint64_t self_changed_usec; /* CLOCK_REALTIME when they changed last; 0: never since */
+				    /* the daemon started */
+	uint64_t n_self_changes;    /* changes that were put in force */
+	char *self_error;           /* why the last one was not; NULL: all is well */
 	struct gate_interface_status *interfaces;
 	size_t n_interfaces;
 	struct gate_list_copy *list_copies;
@@ -98,6 +104,9 @@ int gate_start(struct gate *gate, struct diags *diags);
 bool gate_is_ready(const struct gate *gate);
 /* Network devices came, went or were renamed: attach where a port has appeared. */
 int gate_links_changed(struct gate *gate, struct diags *diags);
+/* Addresses came or went: if the policy in force depends on them, it is made again, out of memory,
+ * and swapped in. 1: that was done; 0: nothing was to do. On failure what was in force goes on. */
+int gate_addresses_changed(struct gate *gate, struct diags *diags);
 /* Put the pass program in every slot and leave all else: what a clean stop does. */
 int gate_disarm(struct gate *gate, struct diags *diags);
 /* Frees the daemon's side only: pins and programs stay as they are. NULL is fine. */

@@ -233,6 +233,33 @@ int loop_on_links(void *userdata)
 	return r;
 }
 
+/* --- addresses --------------------------------------------------------------------------- */
+
+int loop_on_addresses(void *userdata)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct loop *loop = userdata;
+	int r;
+
+	if (gate_is_detached(loop->gate))
+		return 0;
+	r = gate_addresses_changed(loop->gate, &diags);
+	if (r < 0) {
+		log_new_diags(&diags);
+		log_error("$self is not what the addresses of this machine are now: generation "
+			  "%" PRIu64 " stays in force; trying again",
+			  loop->generation);
+	} else if (loop->self_failed) { /* the same failure, later, is news again */
+		forget_said();
+	}
+	loop->self_failed = r < 0;
+	if (r != 0)
+		loop_report(loop);
+	if (r > 0) /* what has expired meanwhile has left it */
+		expiry_timer_set(loop->expiry, loop->gate, true);
+	return r < 0 ? r : 0;
+}
+
 /* --- clients ----------------------------------------------------------------------------- */
 
 static int on_farewell(sd_event_source *source, uint64_t usec, void *userdata)

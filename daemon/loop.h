@@ -28,6 +28,7 @@ struct loop {
 	struct expiry_timer *expiry;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
+	bool self_failed;    /* the last loop_on_addresses() did */
 };
 
 /* Block the signals that loop_watch_signals() takes, before anything else, so that
@@ -38,6 +39,7 @@ int loop_block_signals(void);
 int loop_watch_signals(struct loop *loop);
 
 int loop_on_links(void *userdata);                                       /* a links_handler */
+int loop_on_addresses(void *userdata);                                   /* likewise */
 void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 

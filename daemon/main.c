@@ -142,7 +142,7 @@ static enum exit_status run(const struct options *options)
 	_cleanup_(diags_free) struct diags diags = { 0 };
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(free_gate) struct gate *gate = NULL;
-	_cleanup_(free_links) struct links *links = NULL;
+	_cleanup_(free_links) struct links *links = NULL, *addresses = NULL;
 	_cleanup_(free_expiry) struct expiry_timer *expiry = NULL;
 	_cleanup_(free_control) struct control *control = NULL;
 	_cleanup_close_ int socket_fd = -1;
@@ -158,7 +158,9 @@ static enum exit_status run(const struct options *options)
 
 	r = notify_take_socket(&socket_fd);
 	if (r >= 0) /* from here on no interface comes or goes unnoticed */
-		r = links_new(event, loop_on_links, &loop, &links);
+		r = links_new(event, LINKS_DEVICES, loop_on_links, &loop, &links);
+	if (r >= 0)
+		r = links_new(event, LINKS_ADDRESSES, loop_on_addresses, &loop, &addresses);
 	if (r < 0)
 		return STATUS_FAILED;
 	loop.links = links;

@@ -56,20 +56,28 @@ static long walk_further(__u32 step __attribute__((unused)), void *context)
 /* So many matches are looked at inline; most packets need no more. */
 #define INLINE_MATCHES 3
 
-/* Walk the matching rules in order until one decides, if any does. */
-static __always_inline void walk_rules(const struct packet *packet, struct walk *walk,
-				       struct counter_page *home)
+/* On to the first word that may have matches. -1 as classify_begin(). */
+static __always_inline int walk_begin(const struct packet *packet, struct classification *state)
 {
-	struct classification *state = &walk->classification;
-
 	if (classify_begin(packet, state))
-		return;
+		return -1;
 	if (config.n_words == 1) {
 		classify_only_word(state);
 	} else {
 		state->group = FIRST_GROUP;
 		classify_on(state);
 	}
+	return 0;
+}
+
+/* Walk the matching rules in order until one decides, if any does. */
+static __always_inline void walk_rules(const struct packet *packet, struct walk *walk,
+				       struct counter_page *home)
+{
+	struct classification *state = &walk->classification;
+
+	if (walk_begin(packet, state))
+		return;
 #pragma unroll
 	for (int i = 0; i < INLINE_MATCHES && state->bits; i++)
 		if (act_on_match(&walk->judgement, classify_rule(state), packet->len, home))
@@ -81,11 +89,53 @@ static __always_inline void walk_rules(const struct packet *packet, struct walk 
 		bpf_loop(classify_steps(), walk_further, walk, 0);
 }
 
+/* walk_begin() for the rules that come ahead of the fates. Judged once by the verifier, so that
+ * packets that no fate decides neither pay for it nor are judged anew. 0 if there is something to
+ * walk. */
+__noinline int walk_protected_begin(const struct packet *packet, struct walk *walk)
+{
+	if (!config.n_protect || !packet || !walk)
+		return -1;
+	walk->bytes = packet->len;
+	return walk_begin(packet, &walk->classification);
+}
+
+static long walk_protected_further(__u32 step __attribute__((unused)), void *context)
+{
+	struct walk *walk = context;
+	struct classification *state = &walk->classification;
+	struct counter_page *home;
+	__u32 rule;
+
+	if (!state->bits)
+		return !classify_on(state);
+	rule = classify_rule(state);
+	if (rule >= config.n_protect)
+		return 1;
+	home = count_home();
+	return !home || act_on_match(&walk->judgement, rule, walk->bytes, home);
+}
+
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,
 				   enum reason reason)
 {
 	judgement->verdict = verdict;
 	judgement->reason = reason;
+}
+
+/* A fate decides, unless one of the rules does that come ahead of it. */
+static __always_inline void decide_by_fate(const struct packet *packet, struct walk *walk,
+					   enum verdict verdict, enum reason reason)
+{
+	struct judgement *judgement = &walk->judgement;
+
+	if (config.n_protect) {
+		if (!walk_protected_begin(packet, walk))
+			bpf_loop(classify_steps(), walk_protected_further, walk, 0);
+		if (judgement->verdict != VERDICT_NONE)
+			return;
+	}
+	decide(judgement, verdict, reason);
 }
 
 static __always_inline void judge(const struct packet *packet, enum reason malformed,
@@ -96,10 +146,11 @@ static __always_inline void judge(const struct packet *packet, enum reason malfo
 	if (malformed != REASON_NONE)
 		return decide(judgement, config.fate_malformed, malformed);
 	if (packet->unknown_extension && config.fate_extension != VERDICT_NONE)
-		return decide(judgement, config.fate_extension, REASON_UNKNOWN_EXTENSION);
+		return decide_by_fate(packet, walk, config.fate_extension,
+				      REASON_UNKNOWN_EXTENSION);
 	if (config.fate_fragments != VERDICT_NONE && packet->ip &&
 	    !packet_is(packet, FIELD_FRAGMENT, FRAGMENT_NONE))
-		return decide(judgement, config.fate_fragments, REASON_FRAGMENT);
+		return decide_by_fate(packet, walk, config.fate_fragments, REASON_FRAGMENT);
 
 	/* Only rules that name an ethertype touch what is not IP. */
 	if (config.n_words && (packet->ip || SCALAR_USED(FIELD_ETHERTYPE)))

@@ -169,6 +169,8 @@ static int fill_config(struct compiler *compiler, size_t interface)
 	config->fate_fragments = policy->fate_fragments;
 	config->fate_extension = policy->fate_extension;
 	config->fate_non_ip = policy->fate_non_ip;
+	if (policy->fate_fragments != VERDICT_NONE || policy->fate_extension != VERDICT_NONE)
+		config->n_protect = ruleset->n_protect;
 	config->default_verdict = ruleset->default_verdict;
 
 	memset(compiler->scratch, 0, tables->row_words * sizeof(uint64_t));

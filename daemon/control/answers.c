@@ -32,6 +32,17 @@ static json_t *interface_status(const struct gate_interface_status *interface)
 			 wire_string(interface->error));
 }
 
+/* What there is to say of $self; null: the policy in force does not name it. */
+static json_t *self_status(const struct gate_status *status)
+{
+	if (!status->uses_self)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "addresses", wire_uint(status->n_self), "changes",
+			 wire_uint(status->n_self_changes), "changed_usec",
+			 wire_uint(status->self_changed_usec), "error",
+			 wire_string(status->self_error));
+}
+
 static json_t *list_copy(const struct gate_list_copy *copy)
 {
 	return json_pack("{s:o, s:o}", "path", wire_bounded(copy->path, MESSAGE_TEXT_MAX_BYTES),
@@ -42,7 +53,7 @@ json_t *answer_status(const struct gate_status *status)
 {
 	return json_pack(
 		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, "
-		"s:o}",
+		"s:o, s:o}",
 		"version", XDPGATE_VERSION, "pid", (int)getpid(), "config",
 		wire_bounded(status->config_path, MESSAGE_TEXT_MAX_BYTES), "generation",
 		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
@@ -53,7 +64,8 @@ json_t *answer_status(const struct gate_status *status)
 		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules), "sets",
 		wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes), "interfaces",
 		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status), "list_copies",
-		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy));
+		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy), "self",
+		self_status(status));
 }
 
 static json_t *counter(const struct counter *value)

@@ -34,6 +34,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->pin_dir = value;
 	} else if (strcmp(name, "interface") == 0) {
 		options->interface = value;
+	} else if (strcmp(name, "self") == 0) {
+		options->self = value;
 	} else if (strcmp(name, "json") == 0) {
 		options->json = true;
 	} else if (strcmp(name, "no-color") == 0) {

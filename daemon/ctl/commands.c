@@ -13,7 +13,7 @@ const struct command commands[] = {
 	{ "reload", "", "put the policy file in force, or keep the old policy and say why", 0, 0,
 	  OWN_RESULT, run_reload },
 	{ "check", "FILE", "check a policy file and run its tests here, without the daemon", 1, 1,
-	  OWN_BUILTIN | OWN_PRINT | OWN_VERBOSE, run_check },
+	  OWN_BUILTIN | OWN_PRINT | OWN_VERBOSE | OWN_SELF, run_check },
 	{ "fields", "", "list what rules can match, and by which values", 0, 0, 0, run_fields },
 	{ "schema", "", "print a JSON Schema of the policy file, for editors", 0, 0, 0,
 	  run_schema },

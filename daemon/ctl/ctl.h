@@ -31,6 +31,7 @@ struct options {
 	bool no_color;
 	bool watch;
 	unsigned int interval_msec; /* of --watch */
+	const char *self;           /* check: local addresses, by commas; NULL: those of here */
 	bool result;                /* reload: do not reload, tell how the last one went */
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
 	bool print;                 /* check: print the normalised policy */
@@ -46,6 +47,7 @@ enum own_option {
 	OWN_BUILTIN = 16,
 	OWN_PRINT = 32,
 	OWN_VERBOSE = 64,
+	OWN_SELF = 128,
 };
 
 struct command {

@@ -23,6 +23,8 @@ const struct option_help option_table[] = {
 	  OWN_PRINT, 'n' },
 	{ "verbose", NULL, "tell of the tables, too: their size, and what a packet is looked up by",
 	  OWN_VERBOSE },
+	{ "self", "ADDR[,ADDR]", "what $self holds, instead of the addresses of this machine",
+	  OWN_SELF },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

@@ -113,6 +113,8 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 		return json_pack("{s:s}", "type", "boolean");
 	case SHAPE_RULES:
 		return json_pack("{s:s, s:o}", "type", "array", "items", reference(shape->mapping));
+	case SHAPE_SWITCH:
+		return either(json_pack("{s:s}", "type", "boolean"), reference(shape->mapping));
 	case SHAPE_WIDTH:
 		return either(json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0,
 					"maximum", 32),

@@ -118,6 +118,28 @@ static void print_list_copies(const json_t *copies, bool color)
 	}
 }
 
+static void print_self(const json_t *self, bool color)
+{
+	long long changed = number_of(self, "changed_usec");
+	char when[64];
+
+	fputs("Self        ", stdout);
+	print_count(number_of(self, "addresses"), "local address", "local addresses", "");
+	if (changed) {
+		format_time(changed, when, sizeof(when));
+		fputs("; ", stdout);
+		print_count(number_of(self, "changes"), "change", "changes", ", the last ");
+		puts(when);
+	} else {
+		puts(", unchanged since the daemon started");
+	}
+	if (!json_is_string(json_object_get(self, "error")))
+		return;
+	printf("%s$self is not what the addresses are now; trying again:%s\n",
+	       paint_start(PAINT_BAD, color), paint_end(PAINT_BAD, color));
+	text_print_lines(stdout, string_of(self, "error"));
+}
+
 static void print_status(const json_t *status, bool color)
 {
 	bool ready = bool_of(status, "ready"), failed = bool_of(status, "last_reload_failed");
@@ -135,6 +157,8 @@ static void print_status(const json_t *status, bool color)
 	print_count(number_of(status, "sets"), "set", "sets", ", ");
 	print_count(number_of(status, "prefixes"), "prefix", "prefixes", "\n");
 	print_list_copies(json_object_get(status, "list_copies"), color);
+	if (json_is_object(json_object_get(status, "self")))
+		print_self(json_object_get(status, "self"), color);
 	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),
 	       ready ? "yes" : "no: a required interface does not filter",
 	       paint_end(PAINT_BAD, color));

@@ -31,11 +31,14 @@ struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; ret
 /*
  * datapath_install() - put a policy in force: attach where its ports are present, build and
  * swap in a generation. On failure everything is as before, and diags says why. An interface
- * that cannot be attached fails the whole only if it is required and `strict`; else it is warned
- * of, and tried again by datapath_links_changed().
+ * that cannot be attached fails the whole only if it is required and INSTALL_STRICT; else it is
+ * warned of, and tried again by datapath_links_changed(). INSTALL_KNOWN: the policy differs from the
+ * one in force by addresses alone, so its programs need not prove themselves again; half the time
+ * that it takes to put it in force would be spent on that.
  */
+enum install_how { INSTALL_STRICT = 1, INSTALL_KNOWN = 2 };
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, bool strict, struct diags *diags);
+		     const struct tables *tables, unsigned int how, struct diags *diags);
 
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);

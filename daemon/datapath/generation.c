@@ -129,7 +129,8 @@ static uint64_t realtime_usec(void)
 }
 
 int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,
-		     struct counters *counters, struct generation **ret, struct diags *diags)
+		     bool test, struct counters *counters, struct generation **ret,
+		     struct diags *diags)
 {
 	_cleanup_(generation_freep) struct generation *generation = generation_new();
 	_cleanup_free_ struct rule_action *actions = NULL;
@@ -157,7 +158,7 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 	if (r < 0)
 		return r;
 	generation_update_redirects(generation);
-	for (size_t i = 0; i < policy->n_interfaces; i++) {
+	for (size_t i = 0; test && i < policy->n_interfaces; i++) {
 		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i],
 			       &test_failed, diags);
 		if (r < 0)

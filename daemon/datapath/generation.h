@@ -43,10 +43,11 @@ struct generation *generation_free(struct generation *generation); /* pins stay;
 int manifest_assign_slots(struct manifest *manifest, struct counters *counters,
 			  struct diags *diags);
 
-/* Build generation `number` from a policy, smoke-tested, with counter slots assigned. Nothing
- * is pinned yet. */
+/* Build generation `number` from a policy, with counter slots assigned, and smoke-test it if that is
+ * asked for. Nothing is pinned yet. */
 int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,
-		     struct counters *counters, struct generation **ret, struct diags *diags);
+		     bool test, struct counters *counters, struct generation **ret,
+		     struct diags *diags);
 
 /* Load the interface's program for a port and pin it; ret_fd is the caller's. */
 int generation_load_port(const struct pins *pins, const struct generation *generation,

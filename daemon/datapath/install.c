@@ -249,11 +249,11 @@ static void retire_unused(struct datapath *datapath)
 }
 
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, bool strict, struct diags *diags)
+		     const struct tables *tables, unsigned int how, struct diags *diags)
 {
 	_cleanup_(install_done) struct install install = {
 		.datapath = datapath,
-		.strict = strict,
+		.strict = how & INSTALL_STRICT,
 		.diags = diags,
 	};
 	struct generation *old_generation;
@@ -261,8 +261,8 @@ int datapath_install(struct datapath *datapath, const struct policy *policy,
 	int r;
 
 	datapath_look_at_links(datapath, diags);
-	r = generation_build(policy, tables, datapath->highest + 1, datapath->counters,
-			     &install.generation, diags);
+	r = generation_build(policy, tables, datapath->highest + 1, !(how & INSTALL_KNOWN),
+			     datapath->counters, &install.generation, diags);
 	if (r >= 0)
 		r = install_generation(&install);
 	if (r < 0) {

@@ -75,6 +75,8 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 		return -ENOMEM;
 	memcpy(manifest->hash, policy->hash, sizeof(manifest->hash));
 	manifest->fail_closed = policy->fail_closed;
+	manifest->uses_self = policy->uses_self;
+	manifest->n_self = policy->n_self;
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		manifest->n_sets += policy->sets[i].name[0] != '\0';
 		manifest->n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
@@ -248,6 +250,8 @@ static void stream_manifest(struct stream *stream, struct manifest *manifest)
 	STREAM(stream, manifest->n_sets);
 	STREAM(stream, manifest->n_prefixes);
 	STREAM(stream, manifest->fail_closed);
+	STREAM(stream, manifest->uses_self);
+	STREAM(stream, manifest->n_self);
 	manifest->rulesets = stream_array(stream, manifest->rulesets, &manifest->n_rulesets,
 					  sizeof(*manifest->rulesets));
 	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_rulesets; i++)
@@ -282,7 +286,7 @@ static bool adds_up(const struct manifest *manifest)
 {
 	const uint32_t n_slots = MAX_COUNTER_PAGES * COUNTERS_PER_PAGE;
 
-	if (!manifest->generation || manifest->fail_closed > 1)
+	if (!manifest->generation || manifest->fail_closed > 1 || manifest->uses_self > 1)
 		return false;
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
 		const struct manifest_interface *interface = &manifest->interfaces[i];

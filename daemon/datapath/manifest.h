@@ -40,6 +40,8 @@ struct manifest {
 	uint64_t loaded_usec; /* CLOCK_REALTIME of the build */
 	uint64_t n_sets, n_prefixes;
 	uint8_t fail_closed; /* bool */
+	uint8_t uses_self;   /* bool: made of the addresses of this machine, too .. */
+	uint32_t n_self;     /* .. of so many */
 	struct manifest_interface *interfaces;
 	uint32_t n_interfaces;
 	struct manifest_ruleset *rulesets;

@@ -76,7 +76,7 @@ static int load_kernel(struct gate_load *load, const struct policy *policy, stru
 	r = counters_open(NULL, &kernel->counters, diags);
 	start = now_ms();
 	if (r >= 0)
-		r = generation_build(policy, kernel->tables, 1, kernel->counters,
+		r = generation_build(policy, kernel->tables, 1, true, kernel->counters,
 				     &kernel->generation, diags);
 	if (r >= 0)
 		r = ruleset_load(&kernel->generation->maps, kernel->counters,

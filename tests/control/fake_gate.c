@@ -7,7 +7,7 @@
  *
  *   fail-reload, fail-check, fail-switch, fail-detach, fail-read: that fails (…-silently:
  *   without a diagnostic); big: many rules, so that answers are large; frozen: counters stand
- *   still; ugly: names and texts try to be control sequences.
+ *   still; self: $self is used, and could not be kept current; ugly: names and texts try to be control sequences.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -186,6 +186,11 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.n_rules = 3,
 		.n_sets = 2,
 		.n_prefixes = 243000,
+		.uses_self = has(gate, "self"),
+		.n_self = 3,
+		.n_self_changes = 2,
+		.self_changed_usec = 1650000000000000,
+		.self_error = has(gate, "self") ? strdup("the kernel\033[31m refused") : NULL,
 		.interfaces = interfaces,
 		.n_interfaces = 2,
 		.list_copies = calloc(1, sizeof(*ret->list_copies)),
@@ -207,6 +212,7 @@ void gate_status_free(struct gate_status *status)
 	for (size_t i = 0; i < status->n_list_copies; i++)
 		free(status->list_copies[i].path);
 	free(status->list_copies);
+	free(status->self_error);
 	free(status->config_path);
 	free(status->last_reload_error);
 	*status = (struct gate_status){};

@@ -139,6 +139,15 @@ class Output(Ctl):
                   if line.startswith("internet")}
         self.assertEqual(len(widths), 1)
 
+    def test_self(self):
+        """status: how many addresses $self has, and that it could not follow"""
+        self.assertNotIn("Self", self.good("status"))
+        self.scenario("self")
+        text = self.good("status")
+        self.assertRegex(text, r"(?m)^Self        3 local addresses; 2 changes, the last 2022-04-1")
+        self.assertIn("$self is not what the addresses are now; trying again:\n"
+                      "the kernel\\x1b[31m refused\n", text)
+
     def test_rules(self):
         """rules: numbered in each policy"""
         self.assertEqual(self.good("rules").split("\n"), [
@@ -420,6 +429,21 @@ class Outcomes(Ctl):
         self.assertEqual(self.bad(1, "'scr'", "check", "--print", bad), "")
         self.assertNotIn("policy", json.loads(self.run_ctl("check", "-n", "--json", bad).stdout))
         self.bad(2, "'status' has no option --print", "status", "-n")
+
+    def test_check_self(self):
+        """check: $self holds the addresses of here, or those of --self; which, is said"""
+        policy = self.temporary("interfaces: {eth0: {policy: p}}\npolicies: {p: {rules: "
+                                "[{name: r, match: {dst: $self}, do: drop}]}}\n")
+        self.assertRegex(self.good("check", policy),
+                         r"\n  \$self: [1-9]\d* address(es)?, those of this machine's network "
+                         "namespace, as they are now\n$")
+        for given, n in (("192.0.2.1,2001:db8::1,::1", "3 addresses"), ("192.0.2.1", "1 address"),
+                         ("", "0 addresses")):
+            self.assertIn(f"\n  $self: {n}, those of --self\n",
+                          self.good("check", "--self", given, policy))
+        for given in ("192.0.2.0/24", "192.0.2.1,,::1", "here", "192.0.2.1, ::1"):
+            self.bad(2, "is not an IPv4 or IPv6 address", "check", "--self", given, policy)
+        self.bad(2, "'status' has no option --self", "status", "--self", "::1")
 
 
 class Documents(Ctl):

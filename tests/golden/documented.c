@@ -64,6 +64,8 @@ int main(int argc, char **argv)
 	for (const struct mapping_schema *const *schema = schemas; *schema; schema++)
 		check_schema(*schema);
 	check_words(protocol_words, "protocol");
+	for (const struct word *word = protected_words; word->name; word++)
+		check(has(".It Cm", word->name), "protected protocol", word->name);
 	check_words(dscp_words, "DSCP");
 	check_words(ethertype_words, "ethertype");
 	check_words(tcp_flag_words, "TCP flag");

@@ -5,7 +5,7 @@
  * file named by XDPGATE_FAKE_LOG.
  *
  *   port NAME      one required interface on that device; absent while it does not exist
- *   start ERRNO    gate_start() fails with it; ditto new, reload, links, disarm, detach
+ *   start ERRNO    gate_start() fails with it; ditto new, reload, links, addresses, disarm, detach
  *   place LINE     failures of start and reload are about that line of the policy file
  *   failed TEXT    the interface cannot be attached, for that reason
  *   sleep MS       how long start and reload take
@@ -162,6 +162,17 @@ int gate_links_changed(struct gate *gate, struct diags *diags)
 	if (script(gate, "failed"))
 		diag_error(diags, NULL, "interface wan: %s", script(gate, "failed"));
 	return fail(gate, "links", diags);
+}
+
+int gate_addresses_changed(struct gate *gate, struct diags *diags)
+{
+	int r;
+
+	note("addresses");
+	r = fail(gate, "addresses", diags);
+	if (r == 0)
+		gate->generation++;
+	return r < 0 ? r : 1;
 }
 
 int gate_disarm(struct gate *gate, struct diags *diags)

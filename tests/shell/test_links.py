@@ -105,6 +105,38 @@ class Namespace(shell.Case):
         time.sleep(0.2)
         self.assertEqual(len(daemon.calls("links")), n)
 
+    def test_addresses(self):
+        """an address that comes is answered at once, hundreds of them by few calls"""
+        self.ip("link", "set", "lo", "up")
+        daemon = self.start("port lo", wrapper=self.inside)
+        daemon.wait_notification("READY=1")
+        self.ip("address", "add", "192.0.2.1/32", "dev", "lo")
+        added = time.clock_gettime(time.CLOCK_MONOTONIC)
+        daemon.wait_call("addresses")
+        self.assertLess(daemon.calls("addresses")[0][0], added + 0.2)
+        daemon.wait_notification("STATUS=generation 2; filtering on wan$")
+        begin = time.clock_gettime(time.CLOCK_MONOTONIC)
+        self.batch(f"address add 198.18.{n // 250}.{n % 250}/32 dev lo" for n in range(1, 400))
+        end = time.clock_gettime(time.CLOCK_MONOTONIC)
+        shell.wait_for(lambda: daemon.calls("addresses")[-1][0] >= end - 0.2, "the last call")
+        self.assertLess(len(daemon.calls("addresses")), 3 + (end - begin) / 0.02)
+
+    def test_addresses_fail(self):
+        """a change that cannot be put in force is shouted about and tried again, by itself"""
+        self.ip("link", "set", "lo", "up")
+        daemon = self.start("port lo\naddresses 12", wrapper=self.inside)
+        daemon.wait_notification("READY=1")
+        self.ip("address", "add", "192.0.2.1/32", "dev", "lo")
+        daemon.wait_log("error: addresses fails by order")
+        daemon.wait_log("error: $self is not what the addresses of this machine are now: "
+                        "generation 1 stays in force; trying again")
+        daemon.wait_call("addresses", 2)
+        first, second = [when for when, _ in daemon.calls("addresses")][:2]
+        self.assertAlmostEqual(second - first, 1, delta=0.3)
+        daemon.script("port lo")
+        daemon.wait_notification("STATUS=generation 2; filtering on wan$")
+        self.assertEqual(daemon.log().count("addresses fails by order"), 1)
+
     def test_backoff(self):
         """a failing interface is tried after 1, 2, 4 seconds, and says why once"""
         daemon = self.start("failed MTU too large", wrapper=self.inside)

@@ -329,5 +329,8 @@ void print_policy(const struct policy *policy, FILE *stream)
 			verdict_text(ruleset->default_verdict));
 		for (size_t j = 0; j < ruleset->n_rules; j++)
 			print_rule(&ruleset->rules[j], j, stream);
+		if (ruleset->n_protect)
+			fprintf(stream, "    rules below %zu come ahead of the fates\n",
+				ruleset->n_protect);
 	}
 }

@@ -324,6 +324,8 @@ struct policy *random_policy(struct rng *rng)
 
 		for (uint32_t j = 0; j < n_rules; j++)
 			random_rule(rng, policy, i, j, fields, terminal);
+		if (rng_percent(rng, 40))
+			policy->rulesets[i].n_protect = rng_below(rng, n_rules + 1);
 	}
 	return policy;
 }

@@ -360,6 +360,58 @@ static void changed_while_read(void **state)
 }
 
 /* A limit that is passed by what the cache knows is an error with its line as ever. */
+/* The policy in force can be made again when its files are others, or gone; with other addresses,
+ * whose change is all that differs. What was loaded but not put in force leaves no trace. */
+static void again(void **state)
+{
+	struct list_cache *cache = *state;
+	struct prefix_v4 v4 = { 0xc0000201, 32 };
+	struct prefix_v6 v6 = { 1, 2, 128 };
+	const struct local_addresses self = { &v4, 1, &v6, 1 };
+	struct load_options options = { .cache = cache };
+	_cleanup_free_ char *path = path_of("policy.yaml"), *list = path_of("a.txt");
+	struct policy *first = NULL, *other = NULL, *second = NULL;
+	_cleanup_(diags_free) struct diags diags = { 0 };
+
+	write_list("a.txt", 1);
+	write_file("policy.yaml", "sets: {a: {file: a.txt}}\n"
+				  "interfaces: {eth0: {policy: p}}\n"
+				  "policies: {p: {rules: [{name: r, match: {src: [$a, $self]}, "
+				  "do: drop}]}}\n");
+	assert_int_equal(policy_load_with(path, &options, &first, &diags), 0);
+	list_cache_end(cache, true);
+	assert_true(first->uses_self);
+	assert_int_equal(first->n_self, 0);
+
+	write_list("a.txt", 2);
+	write_policy("a.txt a.txt");
+	assert_int_equal(policy_load_with(path, &options, &other, &diags), 0);
+	list_cache_end(cache, false);
+	unlink(path);
+	unlink(list);
+
+	options.again = true;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(policy_load_with(path, &options, &second, &diags), 0);
+		list_cache_end(cache, true);
+		assert_equal_policies(first, second);
+		second = policy_free(second);
+	}
+	options.self = &self;
+	assert_int_equal(policy_load_with(path, &options, &second, &diags), 0);
+	list_cache_end(cache, true);
+	assert_memory_equal(first->hash, second->hash, sizeof(first->hash));
+	assert_int_equal(second->n_self, 2);
+	assert_int_equal(second->n_sets, 2);
+	assert_string_equal(second->sets[1].name, "self");
+	assert_int_equal(second->sets[1].v4[0].addr, 0xc0000201);
+	assert_int_equal(second->sets[1].v6[0].lo, 2);
+	assert_int_equal(diags.n, 0);
+	policy_free(first);
+	policy_free(other);
+	policy_free(second);
+}
+
 static void limits(void **state)
 {
 	enum { N = CONFIG_MAX_PREFIXES / 2 + 1 };
@@ -392,6 +444,7 @@ int main(void)
 		TEST(changed_in_a_tick),
 		TEST(same_file_in_two_sets),
 		TEST(changed_while_read),
+		TEST(again),
 		TEST(limits),
 	};
 
