@@ -41,6 +41,7 @@ extern const struct mapping_schema schema_fate;
 extern const struct mapping_schema schema_set;
 extern const struct mapping_schema schema_width;
 extern const struct mapping_schema schema_interface;
+extern const struct mapping_schema schema_port;
 extern const struct mapping_schema schema_ruleset;
 extern const struct mapping_schema schema_rule;
 extern const struct mapping_schema schema_match;
