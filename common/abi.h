@@ -72,6 +72,9 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 #define MAX_SCALAR_ROWS 65536 /* a scalar table holds 16-bit row numbers */
 #define MAX_IPV6_EXTENSIONS 8 /* RFC 8504 section 5.3: a node may limit the chain to 8 */
 #define MAX_VLAN_TAGS 2
+#define VLAN_FIRST 1 /* 0 is a priority tag, 4095 is reserved */
+#define VLAN_LAST 4094
+#define MAX_INTERFACES 256 /* of a policy, and so of a port */
 
 /* --- counters ----------------------------------------------------------------------------
  * A counter is a slot: page slot / COUNTERS_PER_PAGE of an ARRAY_OF_MAPS. A page is a
@@ -327,6 +330,26 @@ _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
 _Static_assert(sizeof(struct ruleset_config) == 32 + 38 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
+
+/*
+ * Settings of the program that finds the interface of a frame, where a port has more than one or
+ * one with a VLAN. Its array of programs has an element for each interface of the policy, by
+ * index, of which only those of the port are filled.
+ */
+#define VLANS_INLINE 8 /* so many are compared one by one; more are looked up by VID */
+#define VLANS_NONE 0xffffU
+
+struct vlans_config {
+	__u32 n;                  /* interfaces with a VLAN */
+	__u32 others;             /* index of the interface of all other frames, or VLANS_NONE */
+	__u32 other_slot;         /* if there is none they count here; its page is the home page */
+	__u32 fail_closed;        /* bool: what an empty element means */
+	__u16 vids[VLANS_INLINE]; /* n <= VLANS_INLINE: the VIDs .. */
+	__u16 members[VLANS_INLINE];    /* .. and the indices of their interfaces */
+	__u16 member_of[VLAN_LAST + 2]; /* else: the index by VID, or VLANS_NONE */
+};
+
+_Static_assert(sizeof(struct vlans_config) == 16 + 4 * VLANS_INLINE + 2 * 4096, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -570,3 +570,36 @@ void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *
 	else
 		answer_by_reason(answer, policy->fate_non_ip, REASON_NON_IP);
 }
+
+/* --- whose frame it is -------------------------------------------------------------------- */
+
+/* The VID of the outermost tag, 0 if there is no whole tag. */
+static unsigned int outermost_vid(const uint8_t *frame, size_t len)
+{
+	uint32_t type;
+
+	if (len < ETHERNET_BYTES + VLAN_TAG_BYTES)
+		return 0;
+	type = read_be16(frame + 12);
+	if (type != ETHERTYPE_VLAN && type != ETHERTYPE_SVLAN)
+		return 0;
+	return read_be16(frame + 14) % 4096;
+}
+
+size_t oracle_interface(const struct policy *policy, size_t interface, const uint8_t *frame,
+			size_t len)
+{
+	const char *port = policy->interfaces[interface].port;
+	unsigned int vid = outermost_vid(frame, len);
+	size_t others = ORACLE_NO_INTERFACE;
+
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		if (strcmp(policy->interfaces[i].port, port) != 0)
+			continue;
+		if (policy->interfaces[i].vlan == 0)
+			others = i;
+		else if (policy->interfaces[i].vlan == vid)
+			return i;
+	}
+	return others;
+}

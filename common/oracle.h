@@ -30,3 +30,10 @@ struct oracle_answer {
  */
 void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame, size_t len,
 		  struct oracle_answer *answer);
+
+#define ORACLE_NO_INTERFACE SIZE_MAX
+
+/* Which of the interfaces that share the port of this one judges a frame that arrives there:
+ * index, or ORACLE_NO_INTERFACE: none, it passes. */
+size_t oracle_interface(const struct policy *policy, size_t interface, const uint8_t *frame,
+			size_t len);

@@ -7,14 +7,14 @@
  */
 #pragma once
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "abi.h"
 
-#define NAME_LEN 64 /* bytes of a name, the terminating NUL included */
+#define NAME_LEN 64  /* bytes of a name, the terminating NUL included */
+#define PORT_LEN 128 /* likewise of a network device: alternative names are longer */
 
 /* Where something was written, for diagnostics that come later than the parser's. */
 struct place {
@@ -175,16 +175,20 @@ enum attach_mode { ATTACH_NATIVE, ATTACH_GENERIC };
 struct interface {
 	char name[NAME_LEN]; /* logical name; unique */
 	struct place place;
-	char port[IFNAMSIZ]; /* name of the network device; unique in the policy */
-	uint32_t ruleset;    /* index into policy.rulesets */
-	enum attach_mode mode;
-	bool required; /* the daemon is not ready before it filters here */
+	/* The network device: name, alternative name, or MAC address, which alone has colons.
+	 * Several interfaces may share it, if their vlan differs. */
+	char port[PORT_LEN];
+	uint16_t vlan;         /* frames whose outermost tag is this one; 0: those of no other */
+	uint32_t ruleset;      /* index into policy.rulesets */
+	enum attach_mode mode; /* the same for all interfaces of a port */
+	bool required;         /* the daemon is not ready before it filters here */
+	bool fix;              /* set what the driver needs instead of refusing it */
 	struct notes notes;
 };
 
 struct redirect {
-	char port[IFNAMSIZ];
-	struct place place; /* of its first use */
+	char port[PORT_LEN]; /* name or alternative name of a network device */
+	struct place place;  /* of its first use */
 };
 
 /* A file that the policy was made from, in the order of reading; [0] is the policy file. */

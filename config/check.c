@@ -160,13 +160,20 @@ static void warn_at(struct loader *loader, const struct place *place, size_t wid
 	diag_warning(loader->diags, &at, message, name);
 }
 
+/* Could a frame of the interface satisfy the condition on its VLAN? NULL: there is none. */
+static bool may_have_vlan(const struct interface *interface, const struct scalar_match *vlan)
+{
+	return !vlan || !interface->vlan || holds(vlan, interface->vlan);
+}
+
 static bool is_judged_on(const struct policy *policy, size_t ruleset,
-			 const struct interface_match *match)
+			 const struct interface_match *match, const struct scalar_match *vlan)
 {
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
 		bool found = !match->present;
 
-		if (policy->interfaces[i].ruleset != ruleset)
+		if (policy->interfaces[i].ruleset != ruleset ||
+		    !may_have_vlan(&policy->interfaces[i], vlan))
 			continue;
 		for (size_t j = 0; j < match->n_interfaces && !found; j++)
 			found = match->interfaces[j] == i;
@@ -182,7 +189,7 @@ static void check_ruleset(struct loader *loader, size_t index)
 	const struct ruleset *ruleset = &policy->rulesets[index];
 	const struct interface_match any = { 0 };
 
-	if (!is_judged_on(policy, index, &any)) {
+	if (!is_judged_on(policy, index, &any, NULL)) {
 		warn_at(loader, &ruleset->place, strlen(ruleset->name),
 			"policy '%s' is on no interface", ruleset->name);
 		return;
@@ -192,10 +199,15 @@ static void check_ruleset(struct loader *loader, size_t index)
 
 		/* Groups are for several policies, each on other interfaces. */
 		if (rule->interface.present && !rule->from_group &&
-		    !is_judged_on(policy, index, &rule->interface))
+		    !is_judged_on(policy, index, &rule->interface, NULL))
 			warn_at(loader, &rule->place, strlen(rule->name),
 				"rule '%s' never matches: its policy is on none of these "
 				"interfaces",
+				rule->name);
+		else if (!rule->from_group &&
+			 !is_judged_on(policy, index, &rule->interface, &rule->scalar[FIELD_VLAN]))
+			warn_at(loader, &rule->place, strlen(rule->name),
+				"rule '%s' never matches: its interfaces are of other VLANs",
 				rule->name);
 	}
 }

@@ -20,7 +20,7 @@
 #define CONFIG_MAX_COPIED 40000000UL /* elements of sets that others name, each time */
 #define CONFIG_MAX_GLOB 4096         /* list files of one pattern */
 #define CONFIG_MAX_GROUPS 1024
-#define CONFIG_MAX_INTERFACES 256
+#define CONFIG_MAX_INTERFACES MAX_INTERFACES
 #define CONFIG_MAX_RANGES 4096          /* of one condition, of one set of ports */
 #define CONFIG_MAX_ALL_RANGES 4000000UL /* of all conditions together */
 #define CONFIG_MAX_MACS 16384           /* of all conditions together, of one set */

@@ -246,6 +246,7 @@ struct macs {
 	size_t n, capacity;
 };
 
+bool mac_parse(const char *text, size_t len, uint8_t ret[MAC_BYTES]);
 /* Read a MAC address from a scalar that is not a set. form: what is expected. */
 int mac_read(struct loader *loader, const struct node *node, const char *form,
 	     uint8_t ret[MAC_BYTES]);
@@ -380,7 +381,8 @@ key_parser parse_protect, parse_protect_link, parse_protect_bgp;
 key_parser parse_peers, parse_gtsm, parse_gtsm_hops, parse_bfd;
 key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
 key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
-key_parser parse_port, parse_policy_name, parse_required, parse_mode;
+key_parser parse_port, parse_port_mac, parse_vlan, parse_policy_name, parse_required, parse_mode;
+key_parser parse_fix;
 key_parser parse_groups, parse_default, parse_rules;
 key_parser parse_rule_name, parse_match, parse_actions, parse_shadow, parse_use, parse_anchor;
 key_parser parse_rule_comment, parse_rule_tags, parse_rule_expires;

@@ -26,7 +26,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool mac_parse(const char *text, size_t len, uint8_t *ret)
+bool mac_parse(const char *text, size_t len, uint8_t ret[MAC_BYTES])
 {
 	if (len != MAC_TEXT - 1)
 		return false;

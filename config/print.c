@@ -153,12 +153,17 @@ static void print_interfaces(const struct policy *policy, FILE *stream)
 		const struct interface *interface = &policy->interfaces[i];
 
 		fprintf(stream, "  %s:\n", WORD(interface->name));
-		fprintf(stream, "    port: %s\n", WORD(interface->port));
+		fprintf(stream,
+			strchr(interface->port, ':') ? "    port: {mac: %s}\n" : "    port: %s\n",
+			WORD(interface->port));
+		if (interface->vlan)
+			fprintf(stream, "    vlan: %u\n", interface->vlan);
 		fprintf(stream, "    policy: %s\n",
 			WORD(policy->rulesets[interface->ruleset].name));
 		fprintf(stream, "    required: %s\n", interface->required ? "true" : "false");
 		fprintf(stream, "    mode: %s\n",
 			interface->mode == ATTACH_NATIVE ? "native" : "generic");
+		fprintf(stream, "    fix: %s\n", interface->fix ? "true" : "false");
 	}
 }
 

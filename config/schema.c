@@ -127,20 +127,31 @@ static const struct key_schema gtsm_keys[] = {
 };
 
 static const struct key_schema interface_keys[] = {
-	{ "port", parse_port, false, NULL, "the name of a network device",
+	{ "port", parse_port, false, NULL, "the name of a network device, or {mac: ADDRESS}",
 	  "the network device; default: the entry's own name", "device dev iface", 0 },
+	{ "vlan", parse_vlan, false, NULL, "a VLAN identifier from 1 to 4094",
+	  "only frames of this VLAN, by their outermost tag; default: those of no other entry "
+	  "of the port",
+	  "vid vlan-id tag", FIELD_VLAN },
 	{ "policy", parse_policy_name, true, NULL, "the name of a policy",
 	  "the policy that judges what arrives here", "ruleset policies", 0 },
 	{ "required", parse_required, false, "false", "true or false",
 	  "the daemon is not ready before it filters here", "require", 0 },
 	{ "mode", parse_mode, false, "native", "native or generic",
 	  "where the program runs: in the driver (native) or behind it (generic)", "xdp-mode", 0 },
+	{ "fix", parse_fix, false, "false", "true or false",
+	  "turn off what keeps the driver from showing VLAN tags, instead of refusing it", NULL,
+	  0 },
 	{ "comment", parse_interface_comment, false, NULL, "a text", "for people", "description",
 	  0 },
 	{ "tags", parse_interface_tags, false, NULL, "a list of words", "for people and programs",
 	  "tag", 0 },
-	LATER("vlan", "only this VLAN of the port"),
-	LATER("fix", "set what the driver needs"),
+	{ .name = NULL },
+};
+
+static const struct key_schema port_keys[] = {
+	{ "mac", parse_port_mac, true, NULL, "a MAC address such as 02:00:5e:10:00:01",
+	  "the one device that has this address", "address ether hwaddr lladdr", 0 },
 	{ .name = NULL },
 };
 
@@ -251,7 +262,7 @@ static const struct key_schema test_keys[] = {
 	{ "ethertype", parse_test_scalar, false, NULL, "an ethertype such as arp or 0x0806",
 	  "default: ipv4 or ipv6, as the other fields say", "ether-type", FIELD_ETHERTYPE },
 	{ "vlan", parse_test_scalar, false, NULL, "a VLAN identifier from 1 to 4094",
-	  "default: no tag", "vid vlan-id", FIELD_VLAN },
+	  "default: the interface's, or no tag", "vid vlan-id", FIELD_VLAN },
 	{ "src", parse_test_address, false, NULL, "an address",
 	  "source address; default: 192.0.2.1 or 2001:db8::1",
 	  "source saddr source-address from srcip", ADDRESS_SRC },
@@ -296,6 +307,7 @@ const struct mapping_schema schema_protect = { "'protect'", "key", protect_keys 
 const struct mapping_schema schema_protect_bgp = { "'bgp'", "key", protect_bgp_keys };
 const struct mapping_schema schema_gtsm = { "'gtsm'", "key", gtsm_keys };
 const struct mapping_schema schema_interface = { "an interface", "key", interface_keys };
+const struct mapping_schema schema_port = { "'port'", "key", port_keys };
 const struct mapping_schema schema_ruleset = { "a policy", "key", ruleset_keys };
 const struct mapping_schema schema_rule = { "a rule", "key", rule_keys };
 const struct mapping_schema schema_match = { "'match'", "field", match_keys };
@@ -304,9 +316,10 @@ const struct mapping_schema schema_action = { "'do'", "action", action_keys };
 const struct mapping_schema schema_test = { "a test", "key", test_keys };
 
 const struct mapping_schema *const schemas[] = {
-	&schema_policy_file, &schema_fate,      &schema_set,       &schema_width,   &schema_protect,
-	&schema_protect_bgp, &schema_gtsm,      &schema_interface, &schema_ruleset, &schema_rule,
-	&schema_match,       &schema_tcp_flags, &schema_action,    &schema_test,    NULL,
+	&schema_policy_file, &schema_fate,        &schema_set,  &schema_width,
+	&schema_protect,     &schema_protect_bgp, &schema_gtsm, &schema_interface,
+	&schema_port,        &schema_ruleset,     &schema_rule, &schema_match,
+	&schema_tcp_flags,   &schema_action,      &schema_test, NULL,
 };
 
 #define FITS(keys) _Static_assert(ARRAY_SIZE(keys) <= MAX_SCHEMA_KEYS, "too many keys")

@@ -44,6 +44,7 @@ extern const struct mapping_schema schema_protect;
 extern const struct mapping_schema schema_protect_bgp;
 extern const struct mapping_schema schema_gtsm;
 extern const struct mapping_schema schema_interface;
+extern const struct mapping_schema schema_port;
 extern const struct mapping_schema schema_ruleset;
 extern const struct mapping_schema schema_rule;
 extern const struct mapping_schema schema_match;

@@ -15,6 +15,7 @@ enum shape_kind {
 	SHAPE_TEXT,
 	SHAPE_NAME,      /* of a thing of the policy */
 	SHAPE_RULE_NAME, /* with '/' between others */
+	SHAPE_PORT,      /* the name of a network device, or the mapping */
 	SHAPE_RULES,     /* a list of the mapping */
 	SHAPE_WIDTH,     /* a prefix length, or the mapping */
 	SHAPE_SWITCH,    /* true, false, or the mapping */

@@ -275,6 +275,24 @@ static int note_place(struct loader *loader, const struct node *node, struct pol
 	return test->source ? 0 : -ENOMEM;
 }
 
+/* Which packets an interface judges at all. */
+static int check_vlan(struct loader *loader, struct test_draft *draft)
+{
+	const struct interface *interface = &loader->policy->interfaces[draft->test->interface];
+	const struct node *written = test_field(draft, "vlan");
+	uint32_t *vlan = &draft->test->packet.scalar[FIELD_VLAN];
+
+	if (!interface->vlan)
+		return 0;
+	if (written && *vlan != interface->vlan)
+		return node_error(loader, written,
+				  "interface '%s' judges VLAN %u only; leave 'vlan' out, or name "
+				  "the interface that this packet is for",
+				  interface->name, interface->vlan);
+	*vlan = interface->vlan;
+	return 0;
+}
+
 static int parse_test(struct loader *loader, const struct node *node)
 {
 	struct policy *policy = loader->policy;
@@ -294,6 +312,8 @@ static int parse_test(struct loader *loader, const struct node *node)
 				"a test such as {in: NAME, src: ADDRESS, expect: drop}");
 	if (!r)
 		r = mapping_parse(loader, node, &schema_test, &draft);
+	if (!r)
+		r = check_vlan(loader, &draft);
 	if (!r)
 		r = test_packet_finish(loader, &draft);
 	if (!r)

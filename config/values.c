@@ -24,7 +24,7 @@ static const struct scalar_syntax syntax[N_SCALAR_FIELDS] = {
 	[FIELD_LENGTH] = { "length", 0, 65575 },
 	[FIELD_TTL] = { "TTL", 0, 255 },
 	[FIELD_DSCP] = { "DSCP", 0, 63, dscp_words },
-	[FIELD_VLAN] = { "VLAN", 1, 4094 },
+	[FIELD_VLAN] = { "VLAN", VLAN_FIRST, VLAN_LAST },
 	[FIELD_ETHERTYPE] = { "ethertype", 0x600, 0xffff, ethertype_words, true },
 };
 

@@ -444,7 +444,8 @@ static int fill_interface(const struct gate *gate, const struct manifest *manife
 
 	datapath_interface(gate->datapath, index, &state);
 	memcpy(ret->name, interface->name, NAME_LEN);
-	memcpy(ret->port, interface->port, IFNAMSIZ);
+	memcpy(ret->port, interface->port, PORT_LEN);
+	ret->vlan = interface->vlan;
 	memcpy(ret->policy, manifest->rulesets[interface->ruleset].name, NAME_LEN);
 	ret->mode = interface->mode;
 	ret->required = interface->required;
@@ -452,12 +453,14 @@ static int fill_interface(const struct gate *gate, const struct manifest *manife
 	if (state.port) {
 		ret->mode = state.port->mode;
 		ret->ifindex = state.port->ifindex;
+		if (!if_indextoname(ret->ifindex, ret->device))
+			ret->device[0] = '\0';
 		ret->dispatcher = state.port->dispatcher;
 		ret->frags = port_takes_frags(state.port);
 	}
 	ret->program_id = state.program_id;
 	ret->jited_bytes = state.jited_bytes;
-	if (ret->state != INTERFACE_FAILED)
+	if (ret->state != INTERFACE_FAILED && !state.error)
 		return 0;
 	error = state.error  ? state.error
 		: state.port ? "attached, but the generation in force has no program in its slot"
@@ -597,6 +600,34 @@ static int read_rules(struct gate *gate, const struct manifest *manifest,
 	return r;
 }
 
+/* Is there an interface of the same port, before this one or without a VLAN? */
+static bool is_told_elsewhere(const struct manifest *manifest, uint32_t index)
+{
+	for (uint32_t i = 0; i < manifest->n_interfaces; i++)
+		if (strcmp(manifest->interfaces[i].port, manifest->interfaces[index].port) == 0 &&
+		    (i < index || !manifest->interfaces[i].vlan))
+			return true;
+	return false;
+}
+
+/* What arrives on a port of which all interfaces have VLANs, and on none of these. */
+static int read_unjudged(struct gate *gate, const struct manifest *manifest, struct stats *stats)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < manifest->n_interfaces; i++) {
+		const struct manifest_interface *interface = &manifest->interfaces[i];
+		struct stats_port *row = &stats->unjudged[stats->n_unjudged];
+
+		if (!interface->vlan || is_told_elsewhere(manifest, i))
+			continue;
+		memcpy(row->port, interface->port, PORT_LEN);
+		r = datapath_read_counter(gate->datapath, interface->unjudged, &row->counter);
+		stats->n_unjudged++;
+	}
+	return r;
+}
+
 int gate_get_stats(struct gate *gate, struct stats *ret)
 {
 	_cleanup_(stats_free) struct stats stats = {};
@@ -609,7 +640,9 @@ int gate_get_stats(struct gate *gate, struct stats *ret)
 	stats.interfaces =
 		calloc((manifest ? manifest->n_interfaces : 0) + 1, sizeof(*stats.interfaces));
 	stats.rules = calloc(n_rows + 1, sizeof(*stats.rules));
-	if (!stats.interfaces || !stats.rules)
+	stats.unjudged =
+		calloc((manifest ? manifest->n_interfaces : 0) + 1, sizeof(*stats.unjudged));
+	if (!stats.interfaces || !stats.rules || !stats.unjudged)
 		return -ENOMEM;
 	datapath_snapshot_counters(gate->datapath);
 	if (manifest) {
@@ -624,6 +657,8 @@ int gate_get_stats(struct gate *gate, struct stats *ret)
 			r = read_rules(gate, manifest, interface, stats.rules + stats.n_rules);
 		stats.n_rules += manifest->rulesets[interface->ruleset].n_rules;
 	}
+	if (r >= 0 && manifest)
+		r = read_unjudged(gate, manifest, &stats);
 	if (r < 0)
 		return r;
 	*ret = stats;

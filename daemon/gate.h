@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,7 +33,9 @@ const char *interface_state_name(enum interface_state state);
 
 struct gate_interface_status {
 	char name[NAME_LEN];
-	char port[IFNAMSIZ];
+	char port[PORT_LEN];   /* as the policy says: name, alternative name or MAC address */
+	char device[IFNAMSIZ]; /* what the device is called now, "": absent */
+	uint16_t vlan;         /* 0: none */
 	char policy[NAME_LEN];
 	enum attach_mode mode;
 	bool required;
@@ -42,7 +45,7 @@ struct gate_interface_status {
 	bool frags;           /* the program takes multi-buffer packets */
 	uint32_t program_id;  /* of the ruleset program in the slot; 0: none */
 	uint32_t jited_bytes; /* of that program */
-	char *error;          /* INTERFACE_FAILED: why; else NULL */
+	char *error; /* INTERFACE_FAILED: why; or why it does not see all it should; else NULL */
 };
 
 /* A list file of the policy in force that could not be read: its copy stands for it. */

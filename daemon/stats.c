@@ -9,5 +9,6 @@ void stats_free(struct stats *stats)
 		return;
 	free(stats->interfaces);
 	free(stats->rules);
+	free(stats->unjudged);
 	*stats = (struct stats){};
 }

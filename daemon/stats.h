@@ -25,12 +25,20 @@ struct stats_rule {
 	struct counter counter;
 };
 
+/* What no interface of the port judges; it passes. */
+struct stats_port {
+	char port[PORT_LEN];
+	struct counter counter;
+};
+
 struct stats {
 	uint64_t generation;
 	struct stats_interface *interfaces;
 	size_t n_interfaces;
 	struct stats_rule *rules;
 	size_t n_rules;
+	struct stats_port *unjudged; /* ports of which all interfaces have a VLAN */
+	size_t n_unjudged;
 };
 
 void stats_free(struct stats *stats); /* frees what it owns and empties it; NULL is fine */

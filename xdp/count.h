@@ -12,15 +12,7 @@
 
 #include "abi.h"
 #include "config.h"
-
-struct counter_page_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct counter_page));
-};
-
-struct counter_page_map home_page SEC(".maps");
+#include "home.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -30,23 +22,6 @@ struct {
 } counter_pages SEC(".maps");
 
 #define HOME_PAGE (config.interface_block / COUNTERS_PER_PAGE)
-
-/* The interface's home, or NULL, which no map of this program gives. */
-static __always_inline struct counter_page *count_home(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&home_page, &zero);
-}
-
-/* No lock and no atomic: the slot is this CPU's, and XDP is not re-entered on a CPU. */
-static __always_inline void count_in(struct counter_page *page, __u32 slot, __u32 bytes)
-{
-	struct counter *counter = &page->slots[slot % COUNTERS_PER_PAGE];
-
-	counter->packets++;
-	counter->bytes += bytes;
-}
 
 /* Count in any page. Judged once by the verifier, like parse_ipv6_chain(). */
 __noinline int count_away(__u32 slot, __u32 bytes)

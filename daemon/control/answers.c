@@ -21,8 +21,10 @@
 
 static json_t *interface_status(const struct gate_interface_status *interface)
 {
-	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:i, s:b, s:b, s:I, s:I, s:o}", "name",
-			 wire_string(interface->name), "port", wire_string(interface->port),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:i, s:b, s:b, s:I, s:I, s:o}",
+			 "name", wire_string(interface->name), "port", wire_string(interface->port),
+			 "device", wire_string(interface->device[0] ? interface->device : NULL),
+			 "vlan", interface->vlan ? json_integer(interface->vlan) : json_null(),
 			 "policy", wire_string(interface->policy), "mode",
 			 interface->mode == ATTACH_GENERIC ? "generic" : "native", "required",
 			 interface->required, "state", interface_state_name(interface->state),
@@ -101,12 +103,19 @@ static json_t *rule_stats(const struct stats_rule *rule)
 			 wire_uint(rule->counter.bytes));
 }
 
+static json_t *unjudged(const struct stats_port *port)
+{
+	return json_pack("{s:o, s:o, s:o}", "port", wire_string(port->port), "packets",
+			 wire_uint(port->counter.packets), "bytes", wire_uint(port->counter.bytes));
+}
+
 json_t *answer_stats(const struct stats *stats)
 {
-	return json_pack("{s:o, s:o, s:o}", "generation", wire_uint(stats->generation),
+	return json_pack("{s:o, s:o, s:o, s:o}", "generation", wire_uint(stats->generation),
 			 "interfaces",
 			 ARRAY_OF(stats->interfaces, stats->n_interfaces, interface_stats), "rules",
-			 ARRAY_OF(stats->rules, stats->n_rules, rule_stats));
+			 ARRAY_OF(stats->rules, stats->n_rules, rule_stats), "unjudged",
+			 ARRAY_OF(stats->unjudged, stats->n_unjudged, unjudged));
 }
 
 static json_t *rule(const struct gate_rule *item)

@@ -107,6 +107,9 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 	case SHAPE_NAME:
 	case SHAPE_RULE_NAME:
 		return json_pack("{s:[s, s]}", "type", "string", "number");
+	case SHAPE_PORT:
+		return either(json_pack("{s:[s, s]}", "type", "string", "number"),
+			      reference(shape->mapping));
 	case SHAPE_WORDS:
 		return words_or(key, shape, NULL);
 	case SHAPE_BOOLEAN:

@@ -45,6 +45,7 @@ static bool filter(json_t *stats, const char *interface)
 		if (strcmp(json_string_value(name) ? json_string_value(name) : "", interface) != 0)
 			json_array_remove(rules, i);
 	}
+	json_array_clear(json_object_get(stats, "unjudged"));
 	return json_array_size(interfaces) > 0;
 }
 

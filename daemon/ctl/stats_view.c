@@ -62,6 +62,10 @@ static json_t *index_of(const json_t *stats)
 		index_named(index, item, "verdicts");
 		index_named(index, item, "reasons");
 	}
+	json_array_foreach (json_object_get(stats, "unjudged"), i, item) {
+		make_key(key, "unjudged", string_of(item, "port"), "");
+		json_object_set(index, key, item);
+	}
 	json_array_foreach (json_object_get(stats, "rules"), i, item) {
 		make_key(key, string_of(item, "policy"), string_of(item, "name"),
 			 string_of(item, "interface"));
@@ -126,6 +130,29 @@ static void view_named(const struct view *view, const json_t *interfaces, const 
 	table_print(&table, view->stream, view->color);
 }
 
+/* Ports of which all interfaces have a VLAN: what was for none of them has passed. */
+static void view_unjudged(const struct view *view, const json_t *ports)
+{
+	static const char *const titles[] = { "PORT",   "REASON",     ">PACKETS",
+					      ">BYTES", ">PACKETS/S", ">BIT/S" };
+	_cleanup_(table_free) struct table table = { .titles = titles,
+						     .n_columns = view->before ? 6 : 4 };
+	char key[KEY_LEN];
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		table_text(&table, string_of(port, "port"), PAINT_NONE);
+		table_text(&table, "no-interface", PAINT_NONE);
+		make_key(key, "unjudged", string_of(port, "port"), "");
+		add_counter(view, &table, port, key);
+	}
+	if (table.n_cells == 0)
+		return;
+	fputc('\n', view->stream);
+	table_print(&table, view->stream, view->color);
+}
+
 static void view_rules(const struct view *view, const json_t *rules)
 {
 	static const char *const titles[] = { "POLICY", "RULE",       "INTERFACE", ">PACKETS",
@@ -166,6 +193,7 @@ void stats_view(const json_t *stats, const json_t *previous, double seconds, FIL
 	fprintf(stream, "generation %lld\n", number_of(stats, "generation"));
 	view_named(&view, interfaces, "verdicts", "VERDICT", true);
 	view_named(&view, interfaces, "reasons", "REASON", false);
+	view_unjudged(&view, json_object_get(stats, "unjudged"));
 	view_rules(&view, json_object_get(stats, "rules"));
 	json_decref(view.before);
 }

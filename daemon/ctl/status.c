@@ -66,12 +66,44 @@ static void notes_of(const json_t *interface, char *text, size_t size)
 		text[strlen(text) - 1] = '\0';
 }
 
+static bool any_vlan(const json_t *interfaces)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (interfaces, i, item)
+		if (json_is_integer(json_object_get(item, "vlan")))
+			return true;
+	return false;
+}
+
+static void add_vlan(struct table *table, const json_t *vlan)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(vlan));
+	table_text(table, json_is_integer(vlan) ? text : "-", PAINT_NONE);
+}
+
+/* What the kernel calls the port, or, if it is absent, what the policy does. */
+static const char *port_of(const json_t *interface)
+{
+	const char *device = string_of(interface, "device");
+
+	return *device ? device : string_of(interface, "port");
+}
+
 static void print_interfaces(const json_t *interfaces, bool color)
 {
-	static const char *const titles[] = { "INTERFACE", "PORT",     "POLICY", "STATE",
-					      "MODE",      ">PROGRAM", ">BYTES", "NOTES" };
-	_cleanup_(table_free) struct table table = { .titles = titles,
-						     .n_columns = ARRAY_SIZE(titles) };
+	static const char *const plain[] = { "INTERFACE", "PORT",     "POLICY", "STATE",
+					     "MODE",      ">PROGRAM", ">BYTES", "NOTES" };
+	static const char *const vlans[] = { "INTERFACE", "PORT",     "VLAN",   "POLICY", "STATE",
+					     "MODE",      ">PROGRAM", ">BYTES", "NOTES" };
+	bool vlan = any_vlan(interfaces);
+	_cleanup_(table_free) struct table table = {
+		.titles = vlan ? vlans : plain,
+		.n_columns = vlan ? ARRAY_SIZE(vlans) : ARRAY_SIZE(plain),
+	};
 	const json_t *item;
 	char notes[64];
 	size_t i;
@@ -80,7 +112,9 @@ static void print_interfaces(const json_t *interfaces, bool color)
 		const char *state = string_of(item, "state");
 
 		table_text(&table, string_of(item, "name"), PAINT_NONE);
-		table_text(&table, string_of(item, "port"), PAINT_NONE);
+		table_text(&table, port_of(item), PAINT_NONE);
+		if (vlan)
+			add_vlan(&table, json_object_get(item, "vlan"));
 		table_text(&table, string_of(item, "policy"), PAINT_NONE);
 		table_text(&table, state, state_paint(state));
 		table_text(&table, string_of(item, "mode"), PAINT_NONE);

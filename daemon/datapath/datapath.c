@@ -7,6 +7,7 @@
 
 #include "datapath_internal.h"
 #include "kernel.h"
+#include "netdev.h"
 #include "util.h"
 
 /* --- ports ------------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ void datapath_forget_port(struct datapath *datapath, struct port *port)
 
 struct port *datapath_find_port(const struct datapath *datapath, int ifindex)
 {
-	for (size_t i = 0; ifindex && i < datapath->n_ports; i++)
+	for (size_t i = 0; ifindex > 0 && i < datapath->n_ports; i++)
 		if (datapath->ports[i]->ifindex == ifindex)
 			return datapath->ports[i];
 	return NULL;
@@ -151,6 +152,7 @@ struct place_held *places_free(struct place_held *held, const struct generation 
 static int adopt(struct datapath *datapath, struct diags *diags)
 {
 	struct adoption adoption = { datapath, diags };
+	_cleanup_free_ int *devices = NULL;
 	const struct manifest *manifest;
 	int r;
 
@@ -166,9 +168,11 @@ static int adopt(struct datapath *datapath, struct diags *diags)
 	datapath->held = places_new(manifest);
 	if (!datapath->held)
 		return -ENOMEM;
+	devices = datapath_find_devices(datapath, manifest, datapath->held);
+	if (!devices)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++)
-		datapath->held[i].port =
-			datapath_find_port(datapath, if_nametoindex(manifest->interfaces[i].port));
+		datapath->held[i].port = datapath_find_port(datapath, devices[i]);
 	return 0;
 }
 
@@ -265,19 +269,38 @@ static uint32_t jited_bytes(uint32_t program_id)
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.jited_prog_len;
 }
 
+/* The program in the slot of a port is the live generation's: what of it is the interface's? */
+static void look_at_program(const struct datapath *datapath, uint32_t index,
+			    struct datapath_interface *ret)
+{
+	const struct port *port = ret->port;
+	uint64_t generation = datapath->live->manifest->generation;
+	bool judges = true;
+
+	if (members_program(&datapath->pins, generation, port, index, &ret->program_id, &judges) <
+	    0)
+		judges = true; /* there is no dispatcher: the slot's program is its own */
+	ret->filtering = judges;
+}
+
 void datapath_interface(const struct datapath *datapath, uint32_t index,
 			struct datapath_interface *ret)
 {
 	const struct place_held *held = &datapath->held[index];
+	const struct manifest_interface *interface = &datapath->live->manifest->interfaces[index];
+	struct diags ignored = {};
 
 	*ret = (struct datapath_interface){ .port = held->port, .error = held->error };
 	if (!held->port) {
-		ret->absent = !if_nametoindex(datapath->live->manifest->interfaces[index].port);
+		ret->absent = !held->error && netdev_find(interface->port, &ignored) == 0;
+		diags_free(&ignored);
 		return;
 	}
-	ret->off = datapath_is_off(datapath, held->port);
+	ret->off = datapath_is_off(datapath, held->port) ||
+		   member_is_off(&datapath->pins, held->port, interface->name);
 	ret->program_id = port_slot_get(held->port);
-	ret->filtering = is_filtering(datapath, held->port, ret->program_id);
+	if (is_filtering(datapath, held->port, ret->program_id))
+		look_at_program(datapath, index, ret);
 	ret->jited_bytes = ret->program_id ? jited_bytes(ret->program_id) : 0;
 }
 

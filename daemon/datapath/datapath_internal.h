@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "datapath.h"
 #include "generation.h"
+#include "members.h"
 #include "pins.h"
 #include "port.h"
 
@@ -47,10 +48,29 @@ int datapath_arm_from_pins(struct datapath *datapath, const struct port *port, u
 /* Put the pass program there. */
 int port_disarm(const struct port *port, struct diags *diags);
 
-/* Find the port of an interface of the manifest, or attach to it. -ENODEV, without a diag:
- * there is no such device. -EALREADY: attached, but in the other mode. */
+/*
+ * Where the interfaces of a manifest are: by interface, the ifindex of its device; 0: there is
+ * none; a negative errno: it cannot be used, and held[].error says why. Those that hold a port
+ * are there. NULL when out of memory. The caller frees it.
+ */
+int *datapath_find_devices(const struct datapath *datapath, const struct manifest *manifest,
+			   struct place_held *held);
+
+/*
+ * The port of a device for an interface of the manifest, attached to if it is new. devices: as of
+ * datapath_find_devices(). -EALREADY: attached, but in the other mode. -EOPNOTSUPP: also if the
+ * driver does not show the VLAN tags that an interface of the device needs.
+ */
 int datapath_take_port(struct datapath *datapath, const struct manifest *manifest, uint32_t index,
-		       struct port **ret, bool *ret_attached, struct diags *diags);
+		       const int *devices, struct port **ret, bool *ret_attached,
+		       struct diags *diags);
+
+/* The interfaces that hold the port. */
+void datapath_members(const struct manifest *manifest, const struct place_held *held,
+		      const struct port *port, struct members *ret);
+
+/* Keep the first message, or the errno's, as the reason why the interface is not filtered. */
+void place_set_error(struct place_held *held, const struct diags *diags, int error);
 
 /* Forget ports whose device is gone or renamed. Needs no tables. */
 void datapath_look_at_links(struct datapath *datapath, struct diags *diags);

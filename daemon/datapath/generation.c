@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "generation.h"
 
+#include <linux/membarrier.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kernel.h"
+#include "netdev.h"
 #include "smoke.h"
 #include "util.h"
 
@@ -37,6 +41,20 @@ static struct generation *generation_new(void)
 
 /* --- building ---------------------------------------------------------------------------- */
 
+/* What no interface of a port judges counts under the port's name, which may be longer than
+ * those of rules. An interface cannot be called ":...", so nobody else has the identity. */
+static void identify_port(const char *port, struct counter_identity *identity)
+{
+	size_t len = strlen(port);
+	size_t first = len < NAME_LEN - 1 ? len : NAME_LEN - 1;
+	size_t second = len - first < NAME_LEN - 2 ? len - first : NAME_LEN - 2;
+
+	*identity = (struct counter_identity){ .interface = ":" };
+	memcpy(identity->policy, port, first);
+	memcpy(identity->interface + 1, port + first, second);
+	snprintf(identity->rule, NAME_LEN, "unjudged%s", port + first + second);
+}
+
 int manifest_assign_slots(struct manifest *manifest, struct counters *counters, struct diags *diags)
 {
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
@@ -53,6 +71,9 @@ int manifest_assign_slots(struct manifest *manifest, struct counters *counters, 
 			snprintf(identity.rule, NAME_LEN, "%s", ruleset->rules[j].name);
 			r = counters_assign(counters, &identity, &interface->slots[j], diags);
 		}
+		identify_port(interface->port, &identity);
+		if (r >= 0 && interface->vlan)
+			r = counters_assign(counters, &identity, &interface->unjudged, diags);
 		if (r < 0)
 			return r;
 	}
@@ -116,7 +137,7 @@ static int copy_redirects(struct generation *generation, const struct policy *po
 		return -ENOMEM;
 	generation->n_redirects = policy->n_redirects;
 	for (size_t i = 0; i < policy->n_redirects; i++)
-		memcpy(generation->redirect_ports[i], policy->redirects[i].port, IFNAMSIZ);
+		memcpy(generation->redirect_ports[i], policy->redirects[i].port, PORT_LEN);
 	return 0;
 }
 
@@ -170,29 +191,6 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 	return 0;
 }
 
-int generation_load_port(const struct pins *pins, const struct generation *generation,
-			 uint32_t interface, const struct port *port, struct counters *counters,
-			 int *ret_fd, struct diags *diags)
-{
-	unsigned long long number = generation->manifest->generation;
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	r = ruleset_load(&generation->maps, counters, &generation->configs[interface], port->frags,
-			 &fd, NULL, diags);
-	if (r < 0)
-		return r;
-	/* Of a device that had this ifindex before. */
-	r = pins_remove(pins, "generations/%llu/%s", number, port->key);
-	if (r >= 0)
-		r = pins_put(pins, fd, "generations/%llu/%s", number, port->key);
-	if (r < 0)
-		return kernel_error(diags, r, "cannot pin %s/generations/%llu/%s", pins->path,
-				    number, port->key);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 int generation_complete(const struct pins *pins, const struct generation *generation,
 			struct diags *diags)
 {
@@ -219,7 +217,12 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 void generation_update_redirects(struct generation *generation)
 {
 	for (size_t i = 0; i < generation->n_redirects; i++) {
-		int ifindex = if_nametoindex(generation->redirect_ports[i]);
+		struct diags ignored = {};
+		int ifindex = netdev_find(generation->redirect_ports[i], &ignored);
+
+		diags_free(&ignored);
+		if (ifindex < 0) /* it cannot be told */
+			continue;
 
 		/* Set even if it seems unchanged: the kernel drops an entry with its device,
 		 * and the next device may have got the same number. */
@@ -246,16 +249,43 @@ static uint64_t generation_number(const char *name)
 struct removal {
 	const struct pins *pins;
 	uint64_t keep;
+	bool waited;
 	int error;
 };
+
+/*
+ * Until every packet that is being judged now has been. An array of programs is emptied with its
+ * last pin: a packet that has jumped to the dispatcher of the old generation, but not yet from
+ * there, would find nothing.
+ */
+static void wait_for_packets(void)
+{
+	const struct timespec long_enough = { .tv_nsec = 100000000 };
+
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		nanosleep(&long_enough, NULL);
+}
+
+static int is_array(const char *name, void *context)
+{
+	const char *suffix = strrchr(name, '-');
+
+	return suffix && strcmp(suffix, "-vlans") == 0;
+}
 
 static int remove_one(const char *name, void *context)
 {
 	struct removal *removal = context;
+	char folder[NAME_MAX + 16];
 	int r;
 
 	if (removal->keep && generation_number(name) == removal->keep)
 		return 0;
+	snprintf(folder, sizeof(folder), "generations/%s", name);
+	if (!removal->waited && pins_each(removal->pins, folder, is_array, NULL)) {
+		wait_for_packets();
+		removal->waited = true;
+	}
 	r = pins_remove(removal->pins, "generations/%s", name);
 	if (r < 0)
 		removal->error = r;

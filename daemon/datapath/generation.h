@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * generation.h: one set of tables in the kernel and one program per port over it; how the
- * live one is known, replaced and found again.
+ * generation.h: one set of tables in the kernel and one program per interface over it; how the
+ * live one is known, replaced and found again. What goes into the slots of ports is members.h.
  *
- * The protocol. PIN_DIR/generations/N holds a program for each port and, pinned last, the
+ * The protocol. PIN_DIR/generations/N holds the programs for each port and, pinned last, the
  * manifest: with it the generation is complete. A swap from M to N goes
  *   1. build and pin N                                    (dies here: N is removed)
  *   2. pin the intent {M, N}
  *   3. put N's program in every slot, one update each     (dies here: finished from the pins)
- *   4. remove M's pins
+ *   4. when no packet is being judged by M any more, remove its pins
  *   5. unpin the intent
  * so without an intent, and with several complete generations, the oldest is the live one.
  */
@@ -32,7 +32,7 @@ struct generation {
 	bool built_here;
 	struct ruleset_maps maps;
 	struct ruleset_config *configs;   /* by interface */
-	char (*redirect_ports)[IFNAMSIZ]; /* by redirect */
+	char (*redirect_ports)[PORT_LEN]; /* by redirect */
 	int *redirect_ifindexes;          /* as the kernel map has them; 0: absent */
 	size_t n_redirects;
 };
@@ -49,11 +49,6 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 		     bool test, struct counters *counters, struct generation **ret,
 		     struct diags *diags);
 
-/* Load the interface's program for a port and pin it; ret_fd is the caller's. */
-int generation_load_port(const struct pins *pins, const struct generation *generation,
-			 uint32_t interface, const struct port *port, struct counters *counters,
-			 int *ret_fd, struct diags *diags);
-
 /* Pin the manifest: from now on the generation is complete. */
 int generation_complete(const struct pins *pins, const struct generation *generation,
 			struct diags *diags);
@@ -61,7 +56,7 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 /* Point the redirects at the devices that bear their names now. */
 void generation_update_redirects(struct generation *generation);
 
-/* The pinned program of a generation for a port: fd, or -ENOENT. */
+/* What a generation has pinned for a port's slot: fd, or -ENOENT. */
 int generation_pinned_program(const struct pins *pins, uint64_t number, const struct port *port);
 
 /* Remove the pins of all generations but one (0: of all). */

@@ -16,43 +16,74 @@ struct install {
 	bool strict; /* a required interface that cannot be attached fails the whole */
 	struct generation *generation;
 	struct place_held *held;
-	int *programs; /* fd by interface; -1: not attached */
-	bool *attached_now;
+	int *devices;  /* by interface; see datapath_find_devices() */
+	int *programs; /* fd by port, for its slot; -1: none of its interfaces is in the policy */
+	size_t n_programs;
+	bool *attached_now; /* by interface */
 	struct diags *diags;
 };
 
-/* The interface's port and program, pinned but not in the slot. An absent device is no error,
- * and one that cannot be attached is none unless the interface is required, and all was
- * well before. */
+/* What is said of an interface that cannot be used, and whether the whole fails of it. Where the
+ * old policy filters, a warning would not do for leaving the packets unfiltered. */
+static int refuse_interface(struct install *install, uint32_t index, int r)
+{
+	const struct manifest_interface *interface =
+		&install->generation->manifest->interfaces[index];
+	bool known = install->devices[index] > 0 &&
+		     datapath_find_port(install->datapath, install->devices[index]);
+	bool misnamed = r == -EEXIST || r == -ENOTUNIQ; /* an error of the policy */
+
+	if (((interface->required || misnamed) && install->strict) || known || r == -ENOMEM ||
+	    r == -EALREADY) {
+		diag_error(install->diags, NULL, UNFILTERED, interface->name,
+			   install->held[index].error);
+		return r;
+	}
+	diag_warning(install->diags, NULL, UNFILTERED, interface->name, install->held[index].error);
+	return 0;
+}
+
+/* The interface's port. An absent device is no error, and one that cannot be attached is none
+ * unless the interface is required, and all was well before. */
 static int prepare_interface(struct install *install, uint32_t index)
 {
-	const struct manifest *manifest = install->generation->manifest;
-	const struct manifest_interface *interface = &manifest->interfaces[index];
 	struct place_held *held = &install->held[index];
 	struct diags own = {};
-	int r;
+	int r = install->devices[index];
 
-	r = datapath_take_port(install->datapath, manifest, index, &held->port,
-			       &install->attached_now[index], &own);
-	if (r >= 0) {
-		r = generation_load_port(&install->datapath->pins, install->generation, index,
-					 held->port, install->datapath->counters,
-					 &install->programs[index], install->diags);
-	} else if (r == -ENODEV) {
-		r = 0;
-	} else {
-		held->error = own.n ? strdup(own.items[0].message) : strdup(strerror(-r));
-		/* Where the old policy filters, a warning would not do for leaving the packets
-		 * unfiltered. */
-		if ((interface->required && install->strict) || r == -ENOMEM || r == -EALREADY) {
-			diag_error(install->diags, NULL, UNFILTERED, interface->name, held->error);
-		} else {
-			diag_warning(install->diags, NULL, UNFILTERED, interface->name,
-				     held->error);
-			r = 0;
-		}
+	if (r > 0) {
+		r = datapath_take_port(install->datapath, install->generation->manifest, index,
+				       install->devices, &held->port, &install->attached_now[index],
+				       &own);
+		if (r < 0)
+			place_set_error(held, &own, r);
+		for (size_t i = 0; r >= 0 && i < own.n; i++) /* what was set right */
+			diag_warning(install->diags, NULL, "%s", own.items[i].message);
 	}
 	diags_free(&own);
+	return r < 0 ? refuse_interface(install, index, r) : 0;
+}
+
+/* What goes into the slot of each port, pinned. */
+static int prepare_ports(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	int r = 0;
+
+	install->programs = calloc(datapath->n_ports + 1, sizeof(*install->programs));
+	if (!install->programs)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++) {
+		struct members members;
+
+		install->programs[install->n_programs++] = -1;
+		datapath_members(install->generation->manifest, install->held, datapath->ports[i],
+				 &members);
+		if (members.n)
+			r = members_load(&datapath->pins, install->generation, datapath->ports[i],
+					 &members, datapath->counters, false, &install->programs[i],
+					 install->diags);
+	}
 	return r;
 }
 
@@ -82,12 +113,13 @@ static void changes_free(struct changes *changes)
 
 /* The program for a port: the new policy's, or the pass program if that does not name the port
  * or the operator wants it off. fd, the caller's. */
-static int program_for(const struct install *install, const struct port *port)
+static int program_for(struct install *install, size_t port)
 {
-	for (uint32_t i = 0; i < install->generation->manifest->n_interfaces; i++)
-		if (install->held[i].port == port && !datapath_is_off(install->datapath, port))
-			return TAKE_FD(install->programs[i]);
-	return pass_load(port->frags, install->diags);
+	const struct port *of = install->datapath->ports[port];
+
+	if (install->programs[port] >= 0 && !datapath_is_off(install->datapath, of))
+		return TAKE_FD(install->programs[port]);
+	return pass_load(of->frags, install->diags);
 }
 
 static int prepare_changes(struct install *install, struct changes *changes)
@@ -107,7 +139,7 @@ static int prepare_changes(struct install *install, struct changes *changes)
 			return kernel_error(install->diags, change->from,
 					    "cannot tell what is in the slot of ifindex %d",
 					    change->port->ifindex);
-		change->to = program_for(install, change->port);
+		change->to = program_for(install, i);
 		if (change->to < 0)
 			return change->to;
 	}
@@ -202,18 +234,21 @@ static void abandon(struct install *install)
 static int install_generation(struct install *install)
 {
 	struct datapath *datapath = install->datapath;
-	uint32_t n = install->generation->manifest->n_interfaces;
+	const struct manifest *manifest = install->generation->manifest;
+	uint32_t n = manifest->n_interfaces;
 	int r = 0;
 
-	install->held = places_new(install->generation->manifest);
-	install->programs = calloc(n + 1, sizeof(*install->programs));
+	install->held = places_new(manifest);
 	install->attached_now = calloc(n + 1, sizeof(*install->attached_now));
-	if (!install->held || !install->programs || !install->attached_now)
+	if (!install->held || !install->attached_now)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
-		install->programs[i] = -1;
+	install->devices = datapath_find_devices(datapath, manifest, install->held);
+	if (!install->devices)
+		return -ENOMEM;
 	for (uint32_t i = 0; r >= 0 && i < n; i++)
 		r = prepare_interface(install, i);
+	if (r >= 0)
+		r = prepare_ports(install);
 	if (r >= 0)
 		r = generation_complete(&datapath->pins, install->generation, install->diags);
 	if (r >= 0)
@@ -227,10 +262,9 @@ static void install_done(struct install *install)
 {
 	if (install->generation)
 		places_free(install->held, install->generation);
-	for (uint32_t i = 0; install->programs && install->generation &&
-			     i < install->generation->manifest->n_interfaces;
-	     i++)
+	for (size_t i = 0; i < install->n_programs; i++)
 		close_fd(&install->programs[i]);
+	free(install->devices);
 	free(install->programs);
 	free(install->attached_now);
 	generation_free(install->generation);
@@ -276,8 +310,8 @@ int datapath_install(struct datapath *datapath, const struct policy *policy,
 	old_held = datapath->held;
 	datapath->live = TAKE_PTR(install.generation);
 	datapath->held = TAKE_PTR(install.held);
-	for (uint32_t i = 0; i < datapath->live->manifest->n_interfaces; i++)
-		close_fd(&install.programs[i]);
+	for (size_t i = 0; i < datapath->n_ports; i++)
+		datapath->ports[i]->fresh = datapath->ports[i]->left = false;
 	places_free(old_held, old_generation);
 	generation_free(old_generation);
 	return 0;

@@ -66,6 +66,17 @@ static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
 	return 0;
 }
 
+/* Some rule of the interface's policy has a condition on the VLAN. */
+static bool looks_at_vlan(const struct policy *policy, size_t interface)
+{
+	const struct ruleset *ruleset = &policy->rulesets[policy->interfaces[interface].ruleset];
+
+	for (size_t i = 0; i < ruleset->n_rules; i++)
+		if (ruleset->rules[i].scalar[FIELD_VLAN].present)
+			return true;
+	return false;
+}
+
 int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 {
 	_cleanup_(manifest_freep) struct manifest *manifest = calloc(1, sizeof(*manifest));
@@ -98,7 +109,10 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 		struct manifest_interface *to = &manifest->interfaces[i];
 
 		memcpy(to->name, from->name, NAME_LEN);
-		memcpy(to->port, from->port, IFNAMSIZ);
+		memcpy(to->port, from->port, PORT_LEN);
+		to->vlan = from->vlan;
+		to->fix = from->fix;
+		to->needs_tags = from->vlan || looks_at_vlan(policy, i);
 		to->ruleset = from->ruleset;
 		to->mode = from->mode;
 		to->required = from->required;
@@ -226,11 +240,15 @@ static void stream_interface(struct stream *stream, const struct manifest *manif
 	uint32_t n = stream->write ? manifest->rulesets[interface->ruleset].n_rules : 0;
 
 	stream_name(stream, interface->name, NAME_LEN);
-	stream_name(stream, interface->port, IFNAMSIZ);
+	stream_name(stream, interface->port, PORT_LEN);
+	STREAM(stream, interface->vlan);
 	STREAM(stream, interface->ruleset);
 	STREAM(stream, interface->mode);
 	STREAM(stream, interface->required);
+	STREAM(stream, interface->fix);
+	STREAM(stream, interface->needs_tags);
 	STREAM(stream, interface->block);
+	STREAM(stream, interface->unjudged);
 	interface->slots = stream_array(stream, interface->slots, &n, sizeof(uint32_t));
 	if (stream->error < 0)
 		return;
@@ -286,12 +304,15 @@ static bool adds_up(const struct manifest *manifest)
 {
 	const uint32_t n_slots = MAX_COUNTER_PAGES * COUNTERS_PER_PAGE;
 
-	if (!manifest->generation || manifest->fail_closed > 1 || manifest->uses_self > 1)
+	if (!manifest->generation || manifest->fail_closed > 1 || manifest->uses_self > 1 ||
+	    manifest->n_interfaces > MAX_INTERFACES)
 		return false;
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
 		const struct manifest_interface *interface = &manifest->interfaces[i];
 
 		if (interface->mode > ATTACH_GENERIC || interface->required > 1 ||
+		    interface->fix > 1 || interface->needs_tags > 1 ||
+		    interface->vlan > VLAN_LAST || interface->unjudged >= n_slots ||
 		    interface->block % INTERFACE_BLOCK || interface->block >= n_slots)
 			return false;
 		for (uint32_t j = 0; j < manifest->rulesets[interface->ruleset].n_rules; j++)

@@ -26,12 +26,16 @@ struct manifest_ruleset {
 
 struct manifest_interface {
 	char name[NAME_LEN];
-	char port[IFNAMSIZ];
+	char port[PORT_LEN];
+	uint16_t vlan; /* 0: none */
 	uint32_t ruleset;
-	uint8_t mode;     /* enum attach_mode */
-	uint8_t required; /* bool */
-	uint32_t block;   /* first slot of its verdicts and reasons */
-	uint32_t *slots;  /* one for each rule of its ruleset */
+	uint8_t mode;       /* enum attach_mode */
+	uint8_t required;   /* bool */
+	uint8_t fix;        /* bool */
+	uint8_t needs_tags; /* bool: its vlan or a rule's tells frames apart by their tags */
+	uint32_t block;     /* first slot of its verdicts and reasons */
+	uint32_t unjudged;  /* slot of what no interface of its port judges */
+	uint32_t *slots;    /* one for each rule of its ruleset */
 };
 
 struct manifest {

@@ -230,6 +230,27 @@ int pins_put(const struct pins *pins, int fd, const char *format, ...)
 	return r < 0 ? r : bpf_obj_pin(fd, path);
 }
 
+int pins_replace(const struct pins *pins, int fd, const char *format, ...)
+{
+	char path[PATH_MAX], fresh[PATH_MAX + 8];
+	int r = FORMAT_PATH(pins, path, format);
+
+	if (r >= 0)
+		r = make_parents(path);
+	if (r < 0)
+		return r;
+	r = bpf_obj_pin(fd, path);
+	if (r != -EEXIST)
+		return r;
+	snprintf(fresh, sizeof(fresh), "%s-new", path);
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	r = bpf_obj_pin(fd, fresh);
+	if (r < 0)
+		return r;
+	return rename(fresh, path) < 0 ? -errno : 0;
+}
+
 /* Depth is bounded by the layout: what we make is at most three levels deep. */
 static int remove_tree(int at, const char *name, int depth)
 {

@@ -9,8 +9,12 @@
  *   PIN_DIR/ports/KEY/slot            PROG_ARRAY of one element, what the entry jumps to
  *   PIN_DIR/ports/KEY/fall_through    ARRAY of one element, what an empty slot means
  *   PIN_DIR/ports/KEY/off             present: the operator said `xdpgate off`
+ *   PIN_DIR/ports/KEY/off-NAME        likewise, for one of the port's interfaces
  *   PIN_DIR/generations/N/manifest    see manifest.h
- *   PIN_DIR/generations/N/KEY         ruleset program of generation N for the port
+ *   PIN_DIR/generations/N/KEY         what generation N puts into the port's slot: the ruleset
+ *                                     program, or the one that finds the interface by VLAN
+ *   PIN_DIR/generations/N/KEY-vlans   then: PROG_ARRAY by interface of the manifest, and
+ *   PIN_DIR/generations/N/KEY-I       the ruleset program of interface I
  *   PIN_DIR/intent                    a swap is under way, see generation.h
  *
  * KEY is n<network namespace cookie>-i<ifindex>: unique while the system runs.
@@ -48,6 +52,9 @@ int pins_get(const struct pins *pins, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Pin an object; folders on the way are made. -EEXIST if the name is taken. */
 int pins_put(const struct pins *pins, int fd, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Pin an object in the place of the one that has the name, if any: the name is never without. */
+int pins_replace(const struct pins *pins, int fd, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Remove a pin or a folder with all in it; nothing there is success. */
 int pins_remove(const struct pins *pins, const char *format, ...)

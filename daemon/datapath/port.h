@@ -25,6 +25,8 @@ struct port {
 	enum attach_mode mode; /* as attached */
 	bool dispatcher;       /* through libxdp's dispatcher, beside other programs */
 	bool frags;            /* what the slot takes: multi-buffer programs or not */
+	bool fresh;            /* no generation has put anything into the slot yet */
+	bool left;             /* the live generation still judges for an interface that left */
 };
 
 /* Does what is attached now take multi-buffer packets? Behind a dispatcher that is up to all

@@ -123,10 +123,23 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 	return 0;
 }
 
+int probe_program_fd(const struct probe *probe)
+{
+	return probe->program_fd;
+}
+
 int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
 	      uint8_t *out)
 {
-	static const struct trace empty = { .rule = TRACE_NO_RULE, .reason = REASON_NONE };
+	return probe_run_through(probe, probe->program_fd, frame, len, answer, out);
+}
+
+int probe_run_through(struct probe *probe, int program_fd, const uint8_t *frame, size_t len,
+		      struct probe_answer *answer, uint8_t *out)
+{
+	static const struct trace empty = { .verdict = VERDICT_NONE,
+					    .rule = TRACE_NO_RULE,
+					    .reason = REASON_NONE };
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = len,
 		    .data_out = out, .data_size_out = out ? len : 0, .repeat = 1);
 	uint32_t zero = 0;
@@ -136,7 +149,7 @@ int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct prob
 		return -EINVAL;
 	r = bpf_map_update_elem(probe->traces_fd, &zero, &empty, BPF_ANY);
 	if (r >= 0)
-		r = bpf_prog_test_run_opts(probe->program_fd, &options);
+		r = bpf_prog_test_run_opts(program_fd, &options);
 	if (r >= 0)
 		r = bpf_map_lookup_elem(probe->traces_fd, &zero, &answer->trace);
 	if (r < 0)

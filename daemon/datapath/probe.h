@@ -39,6 +39,14 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
 	      uint8_t *out);
 
+/* The same, the frame going through another program first, which may jump to this one: without an
+ * answer of the probe, answer->trace.verdict is VERDICT_NONE. */
+int probe_run_through(struct probe *probe, int program_fd, const uint8_t *frame, size_t len,
+		      struct probe_answer *answer, uint8_t *out);
+
+/* For an array that such a program jumps through. Still the probe's; takes frags. */
+int probe_program_fd(const struct probe *probe);
+
 /*
  * Private counters, summed over CPUs. Slots 0 .. INTERFACE_BLOCK - 1 are the interface's
  * block; rule r of the interface's ruleset is slot INTERFACE_BLOCK + r.

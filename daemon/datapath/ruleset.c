@@ -13,6 +13,7 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "pass.skel.h"
 #include "ruleset.skel.h"
+#include "vlans.skel.h"
 #pragma GCC diagnostic pop
 
 /* --- maps -------------------------------------------------------------------------------- */
@@ -177,6 +178,37 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 		*ret_traces_fd = traces_fd;
 	}
 	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static void vlans_destroyp(struct vlans_bpf **skeleton)
+{
+	vlans_bpf__destroy(*skeleton);
+}
+
+int vlans_load(const struct vlans_config *config, int array_fd, const struct counters *counters,
+	       bool frags, int *ret_fd, struct diags *diags)
+{
+	_cleanup_(vlans_destroyp) struct vlans_bpf *skeleton = NULL;
+	int r;
+
+	kernel_forget();
+	skeleton = vlans_bpf__open();
+	if (!skeleton)
+		return kernel_error(diags, -errno, "cannot open the program for VLANs");
+	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
+	prepare_program(skeleton->progs.xdpgate_vlans, frags);
+	r = bpf_map__reuse_fd(skeleton->maps.members, array_fd);
+	if (r >= 0)
+		r = bpf_map__reuse_fd(skeleton->maps.home_page,
+				      counters_page_fd(counters, config->other_slot));
+	if (r >= 0)
+		r = vlans_bpf__load(skeleton);
+	if (r >= 0)
+		r = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_vlans));
+	if (r < 0)
+		return kernel_error(diags, r, "the kernel refused the program for VLANs");
+	*ret_fd = r;
 	return 0;
 }
 

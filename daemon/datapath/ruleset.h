@@ -45,5 +45,12 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 		 const struct ruleset_config *config, bool frags, int *ret_fd, int *ret_traces_fd,
 		 struct diags *diags);
 
+/*
+ * The program that finds the interface of a frame; see abi.h. array_fd: a PROG_ARRAY, filled by
+ * the caller, who must keep it pinned. Its fd is the caller's.
+ */
+int vlans_load(const struct vlans_config *config, int array_fd, const struct counters *counters,
+	       bool frags, int *ret_fd, struct diags *diags);
+
 /* The pass program. fd, the caller's, or negative errno. */
 int pass_load(bool frags, struct diags *diags);

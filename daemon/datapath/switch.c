@@ -7,6 +7,7 @@
 
 #include "datapath_internal.h"
 #include "kernel.h"
+#include "netdev.h"
 #include "util.h"
 
 int datapath_disarm(struct datapath *datapath, struct diags *diags)
@@ -36,14 +37,57 @@ static int arm(struct datapath *datapath, const struct port *port, struct diags 
 	return 0;
 }
 
-static struct port *port_of_interface(struct datapath *datapath, const char *name)
+/* --- what is meant ----------------------------------------------------------------------- */
+
+/* One interface behind a port's dispatcher; or, index ALL, a whole port. */
+#define ALL UINT32_MAX
+
+struct target {
+	struct port *port;
+	uint32_t index;
+};
+
+static bool has_dispatcher(const struct datapath *datapath, const struct port *port)
+{
+	return pins_exist(&datapath->pins, "generations/%llu/%s-vlans",
+			  (unsigned long long)datapath->live->manifest->generation, port->key);
+}
+
+/* The name is an interface's, or else a port's: what the policy or the kernel calls it. */
+static int find_target(const struct datapath *datapath, const char *name, struct target *ret)
 {
 	const struct manifest *manifest = datapath_manifest(datapath);
+	struct diags ignored = {};
 
-	for (uint32_t i = 0; manifest && i < manifest->n_interfaces; i++)
-		if (strcmp(manifest->interfaces[i].name, name) == 0 && datapath->held[i].port)
-			return datapath->held[i].port;
-	return datapath_find_port(datapath, if_nametoindex(name));
+	*ret = (struct target){ .index = ALL };
+	for (uint32_t i = 0; manifest && i < manifest->n_interfaces; i++) {
+		struct port *port = datapath->held[i].port;
+
+		if (strcmp(manifest->interfaces[i].name, name) != 0 || !port)
+			continue;
+		ret->port = port;
+		if (has_dispatcher(datapath, port))
+			ret->index = i;
+		return 0;
+	}
+	ret->port = datapath_find_port(datapath, netdev_find(name, &ignored));
+	diags_free(&ignored);
+	return ret->port ? 0 : -ENOENT;
+}
+
+/* --- marks ------------------------------------------------------------------------------- */
+
+/* Mark the interfaces of a port, each by itself; all but one, or all. */
+static int mark_members(struct datapath *datapath, const struct port *port, uint32_t but, bool off)
+{
+	const struct manifest *manifest = datapath_manifest(datapath);
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && manifest && i < manifest->n_interfaces; i++)
+		if (i != but && datapath->held[i].port == port)
+			r = member_set_off(&datapath->pins, port, manifest->interfaces[i].name,
+					   off);
+	return r;
 }
 
 static int mark_all(struct datapath *datapath, bool off, struct diags *diags)
@@ -53,8 +97,11 @@ static int mark_all(struct datapath *datapath, bool off, struct diags *diags)
 	int r = 0;
 
 	if (!off) {
-		for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++)
-			r = port_set_off(&datapath->pins, datapath->ports[i], false);
+		for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++) {
+			r = mark_members(datapath, datapath->ports[i], ALL, false);
+			if (r >= 0)
+				r = port_set_off(&datapath->pins, datapath->ports[i], false);
+		}
 		if (r >= 0)
 			r = pins_remove(&datapath->pins, "off");
 	} else if (!datapath_all_off(datapath)) {
@@ -76,30 +123,80 @@ static int split_all_off(struct datapath *datapath)
 	return r < 0 ? r : pins_remove(&datapath->pins, "off");
 }
 
-static int mark_one(struct datapath *datapath, const struct port *port, bool off,
+/* One interface is switched on while its port is off: the others stay off. */
+static int split_port_off(struct datapath *datapath, const struct target *target)
+{
+	int r = mark_members(datapath, target->port, target->index, true);
+
+	return r < 0 ? r : port_set_off(&datapath->pins, target->port, false);
+}
+
+static int mark_one(struct datapath *datapath, const struct target *target, bool off,
 		    struct diags *diags)
 {
+	const struct port *port = target->port;
 	int r = 0;
 
 	if (!off && datapath_all_off(datapath))
 		r = split_all_off(datapath);
-	if (r >= 0)
-		r = port_set_off(&datapath->pins, port, off);
+	if (r >= 0 && target->index == ALL) {
+		if (!off)
+			r = mark_members(datapath, port, ALL, false);
+		if (r >= 0)
+			r = port_set_off(&datapath->pins, port, off);
+	} else if (r >= 0) {
+		if (!off && port_is_off(&datapath->pins, port))
+			r = split_port_off(datapath, target);
+		if (r >= 0)
+			r = member_set_off(&datapath->pins, port,
+					   datapath->live->manifest->interfaces[target->index].name,
+					   off);
+	}
 	return r < 0 ? kernel_error(diags, r, "cannot note in %s what is off", datapath->pins.path)
 		     : 0;
+}
+
+/* --- programs ---------------------------------------------------------------------------- */
+
+/* The interfaces behind a port's dispatcher as their marks say. */
+static int switch_members(struct datapath *datapath, const struct port *port, struct diags *diags)
+{
+	const struct manifest *manifest = datapath_manifest(datapath);
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && manifest && i < manifest->n_interfaces; i++) {
+		if (datapath->held[i].port != port)
+			continue;
+		r = members_switch(
+			&datapath->pins, manifest->generation, port, i,
+			member_is_off(&datapath->pins, port, manifest->interfaces[i].name), diags);
+		if (r == -ENOENT) /* no dispatcher */
+			r = 0;
+	}
+	return r;
+}
+
+/* The slot of a port, and what is behind it, as the marks say. */
+static int switch_port(struct datapath *datapath, const struct port *port, struct diags *diags)
+{
+	int r;
+
+	if (datapath_is_off(datapath, port))
+		return port_disarm(port, diags);
+	r = switch_members(datapath, port, diags);
+	return r < 0 ? r : arm(datapath, port, diags);
 }
 
 /* The mark first, then the slot: a death in between leaves what was asked for to the next. */
 int datapath_set_off(struct datapath *datapath, const char *interface, bool off,
 		     struct diags *diags)
 {
-	struct port *only = NULL;
+	struct target target = { .index = ALL };
 	int r;
 
 	kernel_forget();
 	if (interface) {
-		only = port_of_interface(datapath, interface);
-		if (!only) {
+		if (find_target(datapath, interface, &target) < 0) {
 			diag_error(
 				diags, NULL,
 				"'%s' is no interface of the policy in force, and no device that "
@@ -107,19 +204,17 @@ int datapath_set_off(struct datapath *datapath, const char *interface, bool off,
 				interface);
 			return -ENOENT;
 		}
-		r = mark_one(datapath, only, off, diags);
+		r = mark_one(datapath, &target, off, diags);
 	} else {
 		r = mark_all(datapath, off, diags);
 	}
-	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++) {
-		const struct port *port = datapath->ports[i];
-
-		if (only && port != only)
-			continue;
-		r = off ? port_disarm(port, diags) : arm(datapath, port, diags);
-	}
+	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++)
+		if (!target.port || datapath->ports[i] == target.port)
+			r = switch_port(datapath, datapath->ports[i], diags);
 	return r;
 }
+
+/* --- the end ----------------------------------------------------------------------------- */
 
 struct other_ports {
 	struct datapath *datapath;

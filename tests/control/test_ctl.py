@@ -223,7 +223,7 @@ class Output(Ctl):
                                    stderr=subprocess.PIPE, text=True, env=environment())
         for _ in range(3):
             self.assertEqual(set(json.loads(process.stdout.readline())),
-                             {"generation", "interfaces", "rules"})
+                             {"generation", "interfaces", "rules", "unjudged"})
         process.stdout.close()
         self.assertEqual(process.wait(5), 0)
         self.assertEqual(process.stderr.read(), "")

@@ -270,7 +270,7 @@ class Methods(Protocol):
         stats = stats["parameters"]
         table = (ROOT / "common/verdict.h").read_text(encoding="utf-8")
         zero = {"packets": 0, "bytes": 0}
-        self.assertEqual(list(stats), ["generation", "interfaces", "rules"])
+        self.assertEqual(list(stats), ["generation", "interfaces", "rules", "unjudged"])
         transit, lan = stats["interfaces"]
         self.assertEqual(list(transit), ["name", "verdicts", "reasons"])
         self.assertEqual(list(lan["verdicts"]), re.findall(r'X\(VERDICT_\w+, "([^"]+)"', table))

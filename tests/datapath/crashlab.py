@@ -43,12 +43,23 @@ POLICY_B = HEAD + """
 STREAMS = ["name=bad,count=5,src=198.18.0.0/15,size=60-200",
            "name=bad,count=2,src=2001:db8:a::/48,dst=2001:db8:b::1",
            "name=good,count=1,src=203.0.113.0/24,size=60-200"]
+# The same with a VLAN of the transit port as an interface of its own.
+VLAN = "  transit-7: {port: xg0, vlan: 7, policy: edge}\n"
+SHARED_A, SHARED_B = (policy.replace("  lan:", VLAN + "  lan:") for policy in (POLICY_A, POLICY_B))
+VLAN_STREAMS = ["name=bad,count=4,vlan=7,src=198.18.0.0/15,size=64-200",
+                "name=good,count=1,vlan=7,src=203.0.113.0/24,size=64-200"]
 RATE = 5000  # frames a second on each interface: enough to hit every moment, not to hog a CPU
 WIRES = {"transit": ("up0", "xg0"), "lan": ("up1", "xg1")}
 
 
 class CrashLab(Edge):
-    """Two wires with steady traffic, judged to the packet at the end."""
+    """Two wires with steady traffic, judged to the packet at the end.
+
+    shared: one port has two interfaces."""
+
+    def __init__(self, shared=False):
+        super().__init__()
+        self.shared = shared
 
     def __enter__(self):
         super().__enter__()
@@ -63,7 +74,8 @@ class CrashLab(Edge):
     def start_traffic(self):
         for name, (near, far) in WIRES.items():
             receiver = self.receiver(self.router, far)
-            traffic = self.traffic(self.sender, near, *STREAMS,
+            streams = STREAMS + (VLAN_STREAMS if self.shared and name == "transit" else [])
+            traffic = self.traffic(self.sender, near, *streams,
                                    options=["--loop", "--rate", RATE])
             self.running[name] = (traffic, receiver)
 
@@ -73,11 +85,17 @@ class CrashLab(Edge):
             sent, stats = traffic.stop(), gate.stats()
             test.assertGreater(sent.packets, 0)
             bad, good = sent.streams["bad"], sent.streams["good"]
-            by_a, by_b = stats.rule("by-a", name), stats.rule("by-b", name)
-            test.assertEqual((by_a[0] + by_b[0], by_a[1] + by_b[1]), bad, name)
-            test.assertEqual(stats.rule("good", name), good, name)
-            test.assertEqual(stats.verdict(name, "drop"), bad, name)
-            test.assertEqual(stats.reasons(name), {}, name)
+            parts = [name] + (["transit-7"] if self.shared and name == "transit" else [])
+
+            def total(read):
+                return tuple(map(sum, zip(*(read(part) for part in parts))))
+
+            test.assertEqual(total(lambda part: map(sum, zip(stats.rule("by-a", part),
+                                                             stats.rule("by-b", part)))),
+                             bad, name)
+            test.assertEqual(total(lambda part: stats.rule("good", part)), good, name)
+            test.assertEqual(total(lambda part: stats.verdict(part, "drop")), bad, name)
+            test.assertEqual([stats.reasons(part) for part in parts], [{}] * len(parts), name)
             test.assertEqual(receiver.count(), good[0], f"packets behind {name}")
         self.running = {}
 
@@ -95,13 +113,17 @@ def assert_tidy(test, gate, n_ports=2):
     generation = gate.stats().generation
     wanted = ["counters/base-0", "counters/page-0", "counters/pages", "counters/registry",
               f"generations/{generation}/manifest"]
+    interfaces = gate.status()["interfaces"]
     for port in ports:
         wanted += [f"generations/{generation}/{port}", f"ports/{port}/fall_through",
                    f"ports/{port}/slot"]
+        members = [n for n, i in enumerate(interfaces) if port.endswith(f"-i{i['ifindex']}")]
+        if len(members) > 1:
+            wanted += [f"generations/{generation}/{port}-{what}" for what in ["vlans", *members]]
     test.assertEqual(pins_of(gate), sorted(wanted))
     folders = [p.name for p in (gate.pins / "generations").iterdir()]
     test.assertEqual(folders, [str(generation)])
-    for interface in gate.status()["interfaces"]:
+    for interface in interfaces:
         test.assertEqual(interface["state"], "filtering", interface)
 
 
@@ -132,7 +154,7 @@ def assert_nothing_left(test, gate, maps):
 
 # --- system calls ---------------------------------------------------------------------------
 
-KINDS = ("bpf", "unlinkat", "mkdir")  # those that change what a crash leaves behind
+KINDS = ("bpf", "unlinkat", "mkdir", "membarrier")  # those that change what a crash leaves behind
 
 
 class Strace:

@@ -14,7 +14,7 @@ import signal
 import time
 import unittest
 
-from crashlab import (CrashLab, EVERYTHING, POLICY_A, POLICY_B, SECONDS, Strace,
+from crashlab import (CrashLab, EVERYTHING, POLICY_A, POLICY_B, SECONDS, SHARED_A, SHARED_B, Strace,
                       assert_nothing_left, assert_tidy, calls_of, netlab, objects_of, sample,
                       started_under_strace)
 
@@ -63,6 +63,7 @@ class Steps(unittest.TestCase):
     """kill -9 at the N-th system call of its kind."""
 
     seconds = 7200 if EVERYTHING else 120
+    shared, policy_a, policy_b = False, POLICY_A, POLICY_B
 
     def setUp(self):
         require_strace(self)
@@ -81,22 +82,23 @@ class Steps(unittest.TestCase):
         gate.set_policy("no: policy\n")
         gate.start()
         states = {i["name"]: i["state"] for i in gate.status()["interfaces"]}
-        self.assertEqual(states, {"transit": "filtering", "lan": "filtering"}, gate.log())
+        wanted = {"transit", "lan"} | ({"transit-7"} if self.shared else set())
+        self.assertEqual(states, dict.fromkeys(wanted, "filtering"), gate.log())
         self.assertFalse((gate.pins / "intent").exists())
         gate.kill()
         gate.set_policy(good)
 
     def test_reload(self):
         """killed at every step of a reload: the next start finds a whole policy in force"""
-        with CrashLab() as lab:
-            gate = lab.gate(POLICY_A).start()
+        with CrashLab(self.shared) as lab:
+            gate = lab.gate(self.policy_a).start()
             strace = Strace(lab, gate)
             gate.hangup()
             calls = strace.stop()
             lab.start_traffic()
             baseline = objects_of(gate)
             for i, (kind, number, text) in enumerate(sample(calls)):
-                gate.set_policy(POLICY_B if i % 2 == 0 else POLICY_A)
+                gate.set_policy(self.policy_b if i % 2 == 0 else self.policy_a)
                 strace = Strace(lab, gate, f"inject={kind}:signal=KILL:when={number}")
                 gate.process.send_signal(signal.SIGHUP)
                 self.assert_killed(gate, text)
@@ -115,8 +117,8 @@ class Steps(unittest.TestCase):
 
     def test_adoption(self):
         """killed at every step of a start that adopts: the adopted policy goes on"""
-        with CrashLab() as lab:
-            gate = lab.gate(POLICY_A).start()
+        with CrashLab(self.shared) as lab:
+            gate = lab.gate(self.policy_a).start()
             gate.kill()
             with started_under_strace(lab, None) as log:
                 gate.start()
@@ -124,7 +126,7 @@ class Steps(unittest.TestCase):
                 calls = calls_of(log)
             lab.start_traffic()
             for i, (kind, number, text) in enumerate(sample(calls)):
-                gate.set_policy(POLICY_B if i % 2 == 0 else POLICY_A)
+                gate.set_policy(self.policy_b if i % 2 == 0 else self.policy_a)
                 with started_under_strace(lab, f"inject={kind}:signal=KILL:when={number}"):
                     gate.start(wait=False)
                     self.assert_killed(gate, text)
@@ -139,8 +141,8 @@ class Steps(unittest.TestCase):
 
     def test_first_start(self):
         """killed at every step of the first start: the next one starts, and detach cleans up"""
-        with CrashLab() as lab:
-            gate = lab.gate(POLICY_A)
+        with CrashLab(self.shared) as lab:
+            gate = lab.gate(self.policy_a)
             with started_under_strace(lab, None) as log:
                 gate.start()
                 calls = calls_of(log)
@@ -160,6 +162,12 @@ class Steps(unittest.TestCase):
                     if gate.pins.exists():
                         gate.ctl("detach")
                     assert_nothing_left(self, gate, maps)
+
+
+class SharedPort(Steps):
+    """The same where one port has two interfaces."""
+
+    shared, policy_a, policy_b = True, SHARED_A, SHARED_B
 
 
 class Refusals(unittest.TestCase):

@@ -24,6 +24,7 @@ struct trial {
 	uint32_t first_bit;
 	bool redirects_exist;
 	struct probe *probe;
+	int through_fd;
 	struct counter *expected; /* slots as of probe_counter() */
 	uint8_t *counted;
 	size_t rule; /* that decided the last packet */
@@ -206,7 +207,8 @@ int trial_packet(struct trial *trial, const struct packet *packet, const struct 
 	struct oracle_answer expected = expect(trial, policy, packet);
 	static uint8_t out[PACKET_MAX];
 	struct probe_answer actual;
-	int r = probe_run(trial->probe, packet->data, packet->len, &actual, out);
+	int r = probe_run_through(trial->probe, trial->through_fd, packet->data, packet->len,
+				  &actual, out);
 
 	if (r < 0) {
 		fprintf(stderr, "running the program failed: %s\n", strerror(-r));
@@ -224,6 +226,16 @@ int trial_packet(struct trial *trial, const struct packet *packet, const struct 
 	expect_counts(trial, &expected, packet->len);
 	trial->rule = expected.rule;
 	return 0;
+}
+
+void trial_through(struct trial *trial, int program_fd)
+{
+	trial->through_fd = program_fd;
+}
+
+int trial_program_fd(const struct trial *trial)
+{
+	return probe_program_fd(trial->probe);
 }
 
 int trial_counters(const struct trial *trial)
@@ -301,6 +313,7 @@ int trial_open(const struct policy *policy, size_t interface, bool redirects_exi
 		fprintf(stderr, "no program for the policy: %s\n", strerror(-r));
 		return r;
 	}
+	trial->through_fd = probe_program_fd(trial->probe);
 	*ret = TAKE_PTR(trial);
 	return 0;
 }

@@ -32,6 +32,10 @@ struct trial *trial_close(struct trial *trial); /* NULL is fine; returns NULL */
  */
 int trial_packet(struct trial *trial, const struct packet *packet, const struct policy *judged_by);
 
+/* From here on packets go through this program first, which may jump to the trial's. */
+void trial_through(struct trial *trial, int program_fd);
+int trial_program_fd(const struct trial *trial); /* still the trial's */
+
 /* All counters against what the packets so far should have counted. */
 int trial_counters(const struct trial *trial);
 

@@ -314,7 +314,8 @@ class Lab(contextlib.ExitStack):
              "peer", "name", far_name, "netns", far.handle, "mtu", mtu])
         ends = ((near, near_name), (far, far_name))
         for namespace, name in ends:
-            namespace.run(["ethtool", "-K", name, "rxvlan", "off", "txvlan", "off", "tx", "off"])
+            namespace.run(["ethtool", "-K", name, "rxvlan", "off", "txvlan", "off", "tx", "off",
+                           "rx-vlan-stag-hw-parse", "off"])
             namespace.ip("link", "set", name, "up")
             # NAPI at this end, without which frames redirected to the other are lost. It takes
             # only while the link is up.

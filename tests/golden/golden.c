@@ -38,6 +38,14 @@ static void print_rule(const struct ruleset *ruleset, const struct rule *rule, F
 static void print_policy(const struct policy *policy, FILE *stream)
 {
 	fputs("loads\n", stream);
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		const struct interface *interface = &policy->interfaces[i];
+
+		/* Most are on a device of a plain name, and say nothing else of note. */
+		if (interface->vlan || interface->fix || strchr(interface->port, ':'))
+			fprintf(stream, "interface %s: port %s, vlan %u%s\n", interface->name,
+				interface->port, interface->vlan, interface->fix ? ", fix" : "");
+	}
 	for (size_t i = 0; i < policy->n_rulesets; i++) {
 		const struct ruleset *ruleset = &policy->rulesets[i];
 		size_t anchor = 0;

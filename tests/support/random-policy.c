@@ -222,7 +222,7 @@ static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset
 {
 	static const enum verdict verdicts[] = { VERDICT_DROP, VERDICT_PASS, VERDICT_REDIRECT };
 	enum verdict verdict = VERDICT_NONE;
-	char name[NAME_LEN], port[IFNAMSIZ];
+	char name[NAME_LEN], port[PORT_LEN];
 	struct rule *rule;
 
 	if (rng_percent(rng, terminal_percent))

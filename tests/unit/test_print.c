@@ -99,6 +99,8 @@ static void same_names(const struct policy *a, const struct policy *b)
 		assert_string_equal(a->interfaces[i].port, b->interfaces[i].port);
 		assert_int_equal(a->interfaces[i].mode, b->interfaces[i].mode);
 		assert_int_equal(a->interfaces[i].required, b->interfaces[i].required);
+		assert_int_equal(a->interfaces[i].vlan, b->interfaces[i].vlan);
+		assert_int_equal(a->interfaces[i].fix, b->interfaces[i].fix);
 	}
 	for (size_t i = 0; i < a->n_rulesets; i++) {
 		assert_string_equal(a->rulesets[i].name, b->rulesets[i].name);
@@ -257,6 +259,7 @@ static void defaults(void **state)
 								    "    policy: p\n"
 								    "    required: false\n"
 								    "    mode: native\n"
+								    "    fix: false\n"
 								    "policies:\n"
 								    "  p:\n"
 								    "    default: pass\n"
@@ -282,6 +285,7 @@ static void settings(void **state)
 	       "    policy: p\n"
 	       "    required: true\n"
 	       "    mode: generic\n"
+	       "    fix: false\n"
 	       "policies:\n"
 	       "  p:\n"
 	       "    default: drop\n"
@@ -294,6 +298,10 @@ static void settings(void **state)
 /* Numbers, words and names that other readers of YAML, or ours, would take for something else. */
 static void quotes(void **state)
 {
+	prints("interfaces: {i: {port: eth0, policy: p, vlan: 0x64, fix: true}, j: {port: {mac: "
+	       "02-00-5E-10-00-01}, policy: p}}\npolicies: {p: {}}\n",
+	       "  i:\n    port: eth0\n    vlan: 100\n    policy: p\n    required: false\n    mode: "
+	       "native\n    fix: true\n  j:\n    port: {mac: \"02:00:5e:10:00:01\"}\n    policy: p\n");
 	prints("interfaces: {\"1e3\": {port: \"a'\\\"\\\\#{\", policy: \"on\"}, \"-\": {port: \"x,\","
 	       " policy: \"null\"}}\n"
 	       "sets: {\"1.5\": [\"2001:db8::\", 2001:db8:1::/64]}\n"
@@ -307,11 +315,13 @@ static void quotes(void **state)
 	       "    policy: \"on\"\n"
 	       "    required: false\n"
 	       "    mode: native\n"
+	       "    fix: false\n"
 	       "  \"-\":\n"
 	       "    port: \"x,\"\n"
 	       "    policy: \"null\"\n"
 	       "    required: false\n"
 	       "    mode: native\n"
+	       "    fix: false\n"
 	       "sets:\n"
 	       "  \"1.5\": [\"2001:db8::\", 2001:db8:1::/64]\n");
 }
