@@ -405,12 +405,12 @@ class Outcomes(Ctl):
         few = self.temporary(POLICY)
         self.assertRegex(self.good("check", "--verbose", few),
                          r"\ntables: \d+ rows of 1 word, rows [\d.]+ KiB, IPv4 [\d.]+ KiB\n"
-                         r"a: 1 rule; a packet is looked up by src \(IPv4: tree\)\n$")
+                         r"a: 1 rule; a packet is looked up by src \(IPv4: tree\), interface\n$")
         rules = "".join(f"      - {{name: r{i}, match: {{proto: tcp, dport: {i}}}, do: drop}}\n"
                         for i in range(1, 70))
         many = self.temporary("interfaces: {a: {policy: p}}\npolicies:\n  p:\n    rules:\n" + rules)
         self.assertRegex(self.good("check", "--verbose", many),
-                         r"a: 69 rules; a packet is looked up by proto \* dport\n$")
+                         r"a: 69 rules; a packet is looked up by proto \* dport, interface\n$")
         self.assertNotIn("tables", self.good("check", many))
 
     def test_check_print(self):
