@@ -54,8 +54,12 @@ static int sketch_field(struct loader *loader, const struct node *at, char *fiel
 	const struct key_schema *key;
 	size_t n = 0;
 
+	if (!value)
+		return -EINVAL;
 	*value++ = '\0';
 	key = schema_find(&schema_match, field);
+	if (!key)
+		return -EINVAL;
 	for (value = strtok_r(value, ",", &rest); value; value = strtok_r(NULL, ",", &rest)) {
 		values[n] = scalar_at(at, value);
 		if (n)

@@ -74,8 +74,13 @@ _Static_assert(VLANS_INLINE == 8, "as many as are tried");
 static __always_inline bool go_to_vlan(struct xdp_md *ctx, __u32 vid)
 {
 	if (config.n > VLANS_INLINE) {
-		__u32 member = config.member_of[vid];
+		__u64 index = vid;
+		__u32 member;
 
+		/* Once more, behind the compiler's back: it masks before it swaps the bytes, and
+		 * Linux 6.1's verifier knows no bounds of what was swapped. */
+		asm volatile("" : "+r"(index));
+		member = config.member_of[index & VID_MASK];
 		if (member == VLANS_NONE)
 			return false;
 		JUMP(ctx, member, looked up);

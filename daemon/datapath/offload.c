@@ -41,17 +41,20 @@ static int command(const struct device *device, void *data)
 
 static int count_features(struct device *device)
 {
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t n;
-	} answer = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
-	int r = command(device, &answer);
+	/* The numbers of the sets stand behind the struct: here there is one. */
+	_cleanup_free_ struct ethtool_sset_info *info = calloc(1, sizeof(*info) + sizeof(uint32_t));
+	int r;
 
+	if (!info)
+		return -ENOMEM;
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1ULL << ETH_SS_FEATURES;
+	r = command(device, info);
 	if (r < 0)
 		return r;
-	if (!answer.info.sset_mask || !answer.n || answer.n > MAX_FEATURES)
+	if (!info->sset_mask || !info->data[0] || info->data[0] > MAX_FEATURES)
 		return -EOPNOTSUPP;
-	device->n = answer.n;
+	device->n = info->data[0];
 	return 0;
 }
 
