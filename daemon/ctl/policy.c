@@ -163,11 +163,11 @@ int run_check(const struct options *options, int n, char **arguments)
 		diags_print(&diags, stderr, wants_color_on_stderr(options));
 	if (normalised && !options->json)
 		fputs(normalised, stdout);
-	else if (diags.n_errors == 0 && !options->json)
+	else if (policy && diags.n_errors == 0 && !options->json)
 		print_contents(path, policy);
-	if (diags.n_errors == 0 && options->verbose && !options->json)
+	if (tables && diags.n_errors == 0 && options->verbose && !options->json)
 		tables_describe(policy, tables, normalised ? stderr : stdout);
-	if (diags.n_errors == 0 && !normalised && !options->json)
+	if (policy && diags.n_errors == 0 && !normalised && !options->json)
 		print_self(options, policy);
 	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
 	tables_free(tables);
