@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 4
+#define XDPGATE_ABI_VERSION 5
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to
@@ -75,6 +75,7 @@ enum family { FAMILY_V4, FAMILY_V6, N_FAMILIES };
 #define VLAN_FIRST 1 /* 0 is a priority tag, 4095 is reserved */
 #define VLAN_LAST 4094
 #define MAX_INTERFACES 256 /* of a policy, and so of a port */
+#define MAX_LIVE_SETS 64   /* a bit each in one word */
 
 /* --- counters ----------------------------------------------------------------------------
  * A counter is a slot: page slot / COUNTERS_PER_PAGE of an ARRAY_OF_MAPS. A page is a
@@ -258,16 +259,56 @@ enum lpm4_kind {
 #define SUMMARY_WORDS(row_words)                                                                   \
 	((row_words) > 1 ? ((row_words) + ROW_WORD_BITS - 1) / ROW_WORD_BITS : 0)
 
+/*
+ * Live sets: prefixes that come and go while programs run. Each set has a slot, which it keeps
+ * over generations, and in it two LPM_TRIEs, one a family, that two arrays of maps lead to. A rule
+ * that names one has its bit set in every row that it may match by; where it is found, the tries
+ * are asked (struct rule_extra).
+ */
+struct live_key {
+	__u32 len;     /* prefix length */
+	__u8 addr[16]; /* as on the wire; an IPv4 key has the first 4 bytes only */
+};
+#define LIVE_KEY_SIZE_V4 8
+#define LIVE_KEY_SIZE_V6 20
+
+struct live_entry {
+	__u64 until; /* it holds while jiffies64 is below: the latest end of itself and of the
+		      * entries that cover it */
+	__u32 end;   /* its own end, in seconds of CLOCK_MONOTONIC; LIVE_FOREVER */
+	__u32 since; /* when it was added, in seconds since 1970; programs do not look at it */
+};
+#define LIVE_FOREVER 0xffffffffU
+#define LIVE_UNTIL_FOREVER 0xffffffffffffffffULL
+
+/* One for all generations. Bits are those of slots. */
+struct live_state {
+	__u64 filled[N_FAMILIES];  /* the trie may have entries */
+	__u64 bits[MAX_LIVE_SETS]; /* 1 << slot: a number that the verifier does not know */
+};
+
+/* What a few rules have besides: by rule_action.extra. */
+struct rule_extra {
+	__u64 live[N_ADDRESS_FIELDS]; /* bit slot: the address may lie in this live set */
+	/* The bit in the address's row that says that it lies in one of the condition's other
+	 * sets, or RULE_NO_BIT. */
+	__u32 sure[N_ADDRESS_FIELDS];
+	__u16 redirect; /* key of the device map; used with VERDICT_REDIRECT */
+	__u8 negated;   /* bit address_field: the address lies in none of the live sets */
+	__u8 pad[5];
+};
+#define RULE_NO_BIT 0xffffffffU
+
 struct counter_page {
 	struct counter slots[COUNTERS_PER_PAGE];
 };
 
 /* What a rule does once it matched, on one interface. */
 struct rule_action {
-	__u32 slot;     /* where it counts */
-	__u16 redirect; /* key of the device map; used with VERDICT_REDIRECT */
-	__u8 verdict;   /* enum verdict, or VERDICT_NONE: the rule counts and matching goes on */
-	__u8 pad;
+	__u32 slot;   /* where it counts */
+	__u16 extra;  /* index of its rule_extra; 0: it has none */
+	__u8 verdict; /* enum verdict, or VERDICT_NONE: the rule counts and matching goes on */
+	__u8 live;    /* bool: it matches only if its extra says so */
 };
 
 /* Bits of ruleset_config.uses_address: a rule of the policy looks at the address; its prefixes
@@ -311,6 +352,8 @@ struct ruleset_config {
 	__u32 mac_count[N_MAC_FIELDS];         /* .. and their number */
 	__u32 mac_miss_row[N_MAC_FIELDS];      /* of all addresses that have no entry */
 	__u32 n_macs;                          /* entries of both fields */
+	__u32 n_extras;                        /* elements in the extras table */
+	__u32 n_live[N_ADDRESS_FIELDS];        /* live sets that the policy asks for the field */
 	__u32 scalar_offset[N_SCALAR_FIELDS];  /* of the field's array in the scalars table */
 	__u32 fold_offset[N_FOLDS];            /* of the fold's array there */
 	__u16 scalar_element[N_SCALAR_FIELDS]; /* of fields that the policy does not look at */
@@ -323,13 +366,19 @@ struct ruleset_config {
 	__u8 uses_interface;  /* bool: the interface's row is needed, too */
 	__u8 lpm4_stride[N_ADDRESS_FIELDS]; /* of a tree; 0: it is none */
 	__u8 lpm4_steps[N_ADDRESS_FIELDS];  /* of a tree: tables behind the first */
-	__u8 pad[1];
+	__u8 uses_live;                     /* bool: some rule of the policy names a live set */
+	__u8 live_slots[N_ADDRESS_FIELDS][MAX_LIVE_SETS]; /* which */
 };
 
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct ruleset_config) == 32 + 38 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12, "ABI");
+_Static_assert(sizeof(struct live_key) == LIVE_KEY_SIZE_V6, "ABI");
+_Static_assert(sizeof(struct live_entry) == 16, "ABI");
+_Static_assert(sizeof(struct rule_extra) == 32, "ABI");
+_Static_assert(sizeof(struct ruleset_config) ==
+		       32 + 41 * 4 + 12 * 4 + 11 * 4 + 12 * 2 + 12 + 2 * MAX_LIVE_SETS + 4,
+	       "ABI");
 
 /*
  * Settings of the program that finds the interface of a frame, where a port has more than one or

@@ -22,6 +22,8 @@ void notes_done(struct notes *notes)
 #define RULE_ARRAYS(X, rule)                                                                       \
 	for (size_t f = 0; f < N_ADDRESS_FIELDS; f++)                                              \
 		X((rule)->address[f].sets, (rule)->address[f].n_sets);                             \
+	for (size_t f = 0; f < N_ADDRESS_FIELDS; f++)                                              \
+		X((rule)->address[f].live, (rule)->address[f].n_live);                             \
 	for (size_t f = 0; f < N_SCALAR_FIELDS; f++)                                               \
 		X((rule)->scalar[f].ranges, (rule)->scalar[f].n_ranges);                           \
 	for (size_t f = 0; f < N_MAC_FIELDS; f++)                                                  \
@@ -95,6 +97,16 @@ size_t rule_bytes(const struct rule *rule)
 	return bytes;
 }
 
+static void live_set_done(struct live_set *set)
+{
+	for (size_t i = 0; i < set->n_writers; i++)
+		free(set->writers[i]);
+	free(set->writers);
+	free(set->except.v4);
+	free(set->except.v6);
+	notes_done(&set->notes);
+}
+
 static void policy_file_done(struct policy_file *file)
 {
 	free(file->path);
@@ -128,6 +140,9 @@ struct policy *policy_free(struct policy *policy)
 		notes_done(&policy->mac_sets[i].notes);
 	}
 	free(policy->mac_sets);
+	for (size_t i = 0; i < policy->n_live_sets; i++)
+		live_set_done(&policy->live_sets[i]);
+	free(policy->live_sets);
 	for (size_t i = 0; i < policy->n_interfaces; i++)
 		notes_done(&policy->interfaces[i].notes);
 	free(policy->interfaces);

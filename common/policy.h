@@ -91,12 +91,31 @@ struct mac_set {
 	struct expiry expiry;
 };
 
+/*
+ * A named set of prefixes that come and go while the policy is in force. The policy says what it
+ * may hold, not what it holds.
+ */
+struct live_set {
+	char name[NAME_LEN]; /* unique among all sets */
+	struct place place;
+	uint32_t size;    /* most entries, of both families together */
+	uint32_t timeout; /* seconds that an entry holds unless it says otherwise; 0: for ever */
+	uint8_t widest[N_FAMILIES]; /* the shortest prefix length that an entry may have */
+	bool persist;               /* entries survive a reboot */
+	char **writers;             /* users, by name, that may change it; besides root */
+	size_t n_writers;
+	struct prefix_set except; /* entries that overlap one of these are refused; has no name */
+	struct notes notes;
+};
+
 /* Matches an address that lies in any of the sets (or in none, if negated). */
 struct address_match {
 	bool present; /* false: the rule does not look at the field */
 	bool negated;
 	uint32_t *sets; /* indices into policy.sets */
 	size_t n_sets;
+	uint32_t *live; /* indices into policy.live_sets */
+	size_t n_live;
 };
 
 /* Matches a value that lies in any of the ranges (or in none, if negated). */
@@ -235,6 +254,8 @@ struct policy {
 	size_t n_port_sets;
 	struct mac_set *mac_sets;
 	size_t n_mac_sets;
+	struct live_set *live_sets;
+	size_t n_live_sets; /* MAX_LIVE_SETS at most */
 	struct redirect *redirects;
 	size_t n_redirects;
 	struct policy_test *tests;
