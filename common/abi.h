@@ -281,6 +281,11 @@ struct live_entry {
 #define LIVE_FOREVER 0xffffffffU
 #define LIVE_UNTIL_FOREVER 0xffffffffffffffffULL
 
+struct clock_reading {
+	__u64 jiffies;
+	__u64 monotonic_ns; /* CLOCK_MONOTONIC at the same moment */
+};
+
 /* One for all generations. Bits are those of slots. */
 struct live_state {
 	__u64 filled[N_FAMILIES];  /* the trie may have entries */

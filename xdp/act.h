@@ -9,6 +9,7 @@
 #include "classify.h"
 #include "config.h"
 #include "count.h"
+#include "live.h"
 #include "packet.h"
 
 TABLE_MAP(actions, sizeof(struct rule_action));
@@ -32,7 +33,7 @@ struct judgement {
 	enum verdict verdict; /* VERDICT_NONE: not decided yet */
 	enum reason reason;   /* REASON_NONE: a rule decided */
 	__u32 rule;           /* that rule's bit position, or TRACE_NO_RULE */
-	__u32 redirect;
+	__u32 extra;          /* its rule_action.extra */
 };
 
 static __always_inline void trace_match(__u32 bit)
@@ -47,9 +48,20 @@ static __always_inline void trace_match(__u32 bit)
 		trace->matched[bit / 64] |= 1ULL << bit % 64;
 }
 
-/* The rule (counted from the policy's first) matched: count it, and decide if it does. True if
- * it does. */
-static __always_inline bool act_on_match(struct judgement *judgement, __u32 rule, __u32 bytes,
+static __always_inline __u32 redirect_key(__u32 index)
+{
+	const struct rule_extra *extra = table(&extras);
+
+	if (!extra || index >= config.n_extras)
+		return 0; /* no rule gets here */
+	return extra[index].redirect;
+}
+
+/* The rule (counted from the policy's first) matched, as far as rows can tell: count it, and decide
+ * if it does. True if it does. Where the packet is not at hand (NULL), live sets have been looked at
+ * before. */
+static __always_inline bool act_on_match(const struct packet *packet, struct classification *state,
+					 struct judgement *judgement, __u32 rule, __u32 bytes,
 					 struct counter_page *home)
 {
 	__u32 index = config.interface_actions + rule;
@@ -58,6 +70,12 @@ static __always_inline bool act_on_match(struct judgement *judgement, __u32 rule
 	if (!action || index >= config.n_actions)
 		return false;
 	action += index;
+	if (config.uses_live && action->live) {
+		if (packet && !state->live_known)
+			live_find(packet, state);
+		if (!live_matches(state, action->extra))
+			return false;
+	}
 	count(home, action->slot, bytes);
 	trace_match(config.first_word * ROW_WORD_BITS + rule);
 	if (action->verdict == VERDICT_NONE)
@@ -65,7 +83,7 @@ static __always_inline bool act_on_match(struct judgement *judgement, __u32 rule
 	judgement->verdict = action->verdict;
 	judgement->reason = REASON_NONE;
 	judgement->rule = config.first_word * ROW_WORD_BITS + rule;
-	judgement->redirect = action->redirect;
+	judgement->extra = action->extra;
 	return true;
 }
 
@@ -92,7 +110,7 @@ static __always_inline int act(struct judgement *judgement, __u32 bytes, struct 
 	if (judgement->verdict == VERDICT_DROP) {
 		action = XDP_DROP;
 	} else if (judgement->verdict == VERDICT_REDIRECT) {
-		action = bpf_redirect_map(&redirects, judgement->redirect, XDP_DROP);
+		action = bpf_redirect_map(&redirects, redirect_key(judgement->extra), XDP_DROP);
 		if (action != XDP_REDIRECT) {
 			judgement->verdict = VERDICT_DROP;
 			judgement->reason = REASON_REDIRECT_FAILED;

@@ -31,6 +31,8 @@ struct classification {
 	__u32 address[N_ADDRESS_FIELDS];
 	__u32 mac[N_MAC_FIELDS];
 	__u32 scalar[N_SCALAR_FIELDS]; /* by place, see FOLDS() */
+	__u32 live_known;              /* bool: live sets were looked at, and .. */
+	__u64 live[N_ADDRESS_FIELDS];  /* .. these hold the address, bit slot */
 };
 
 #define SCALAR_USED(field) (config.uses_scalars & 1U << (field))
@@ -148,6 +150,18 @@ static __always_inline __u64 classify_and(const struct classification *state, __
 		if (VECTOR_AT(i))
 			bits &= row_word(words, state->scalar[i] + word);
 	return bits;
+}
+
+/* One bit of the row that the field's address has led to; RULE_NO_BIT is clear. */
+static __always_inline bool classify_bit(const struct classification *state,
+					 enum address_field field, __u32 bit)
+{
+	const __u64 *words = table(&rows);
+	__u32 word = SUMMARY_WORDS(config.row_words) + bit / ROW_WORD_BITS;
+
+	if (!words || bit == RULE_NO_BIT)
+		return false;
+	return row_word(words, state->address[field] + word) >> bit % ROW_WORD_BITS & 1;
 }
 
 /* Number of trailing zeros of a word that is not 0. There is no such instruction in BPF: a

@@ -30,7 +30,8 @@ static __always_inline bool walk_step(struct walk *walk)
 	if (!state->bits)
 		return !classify_on(state);
 	home = count_home();
-	return !home || act_on_match(&walk->judgement, classify_rule(state), walk->bytes, home);
+	return !home ||
+	       act_on_match(NULL, state, &walk->judgement, classify_rule(state), walk->bytes, home);
 }
 
 /* So many steps are taken by a loop, the rest by bpf_loop, whose callback costs about 6.5 ns
@@ -80,10 +81,13 @@ static __always_inline void walk_rules(const struct packet *packet, struct walk 
 		return;
 #pragma unroll
 	for (int i = 0; i < INLINE_MATCHES && state->bits; i++)
-		if (act_on_match(&walk->judgement, classify_rule(state), packet->len, home))
+		if (act_on_match(packet, state, &walk->judgement, classify_rule(state), packet->len,
+				 home))
 			return;
 	if (!state->bits && !state->candidates && state->group >= END_GROUP)
 		return;
+	if (config.uses_live && !state->live_known)
+		live_find(packet, state);
 	walk->bytes = packet->len;
 	if (!walk_some(walk))
 		bpf_loop(classify_steps(), walk_further, walk, 0);
@@ -113,7 +117,7 @@ static long walk_protected_further(__u32 step __attribute__((unused)), void *con
 	if (rule >= config.n_protect)
 		return 1;
 	home = count_home();
-	return !home || act_on_match(&walk->judgement, rule, walk->bytes, home);
+	return !home || act_on_match(NULL, state, &walk->judgement, rule, walk->bytes, home);
 }
 
 static __always_inline void decide(struct judgement *judgement, enum verdict verdict,

@@ -20,6 +20,7 @@ struct tables *tables_free(struct tables *tables)
 	free(tables->macs);
 	free(tables->scalars);
 	free(tables->actions);
+	free(tables->extras);
 	free(tables->configs);
 	free(tables->first_bit);
 	free(tables);
@@ -54,7 +55,7 @@ static int lay_out_rules(struct compiler *compiler)
 	uint32_t words = 0;
 	size_t left = MAX_RULES;
 
-	if (policy->n_rulesets > MAX_RULESETS)
+	if (compiler->n_written > MAX_RULESETS)
 		return diag_error(compiler->diags, NULL, "more than %d policies", MAX_RULESETS);
 	tables->first_bit = calloc(policy->n_rulesets + 1, sizeof(*tables->first_bit));
 	if (!tables->first_bit)
@@ -62,7 +63,7 @@ static int lay_out_rules(struct compiler *compiler)
 	for (size_t i = 0; i < policy->n_rulesets; i++) {
 		const struct ruleset *ruleset = &policy->rulesets[i];
 
-		if (ruleset->n_rules > left)
+		if (i < compiler->n_written && ruleset->n_rules > left)
 			return too_many_rules(compiler, ruleset, left);
 		left -= ruleset->n_rules;
 		tables->first_bit[i] = words * ROW_WORD_BITS;
@@ -73,21 +74,56 @@ static int lay_out_rules(struct compiler *compiler)
 	return 0;
 }
 
+/* How many rules have an extra. */
+static size_t count_extras(const struct compiler *compiler)
+{
+	const struct rule *rule;
+	size_t n = compiler->lowering.n_extras;
+
+	FOR_EACH_RULE (compiler, s, i, rule, bit)
+		n += rule->verdict == VERDICT_REDIRECT;
+	return n;
+}
+
+/* Those of lowering are of the rules that name live sets, in order; their parts get bits. */
+static void fill_extra(const struct compiler *compiler, const struct rule *rule, bool live,
+		       size_t *n_live, struct rule_extra *extra)
+{
+	const struct tables *tables = compiler->tables;
+
+	*extra = (struct rule_extra){ .sure = { RULE_NO_BIT, RULE_NO_BIT } };
+	if (live)
+		*extra = compiler->lowering.extras[(*n_live)++];
+	for (int field = 0; field < N_ADDRESS_FIELDS; field++)
+		if (extra->sure[field] != RULE_NO_BIT)
+			extra->sure[field] += tables->first_bit[compiler->n_written];
+	if (rule->verdict == VERDICT_REDIRECT)
+		extra->redirect = rule->redirect;
+}
+
 static int fill_actions(struct compiler *compiler)
 {
 	struct tables *tables = compiler->tables;
 	const struct rule *rule;
+	size_t n_live = 0;
 
 	tables->actions = calloc(tables->n_actions, sizeof(*tables->actions));
-	if (!tables->actions)
+	tables->extras = calloc(1 + count_extras(compiler), sizeof(*tables->extras));
+	if (!tables->actions || !tables->extras)
 		return -ENOMEM;
+	tables->n_extras = 1;
 	for (size_t i = 0; i < tables->n_actions; i++)
 		tables->actions[i].verdict = VERDICT_NONE;
-	FOR_EACH_RULE (compiler, s, i, rule, bit)
-		tables->actions[bit] = (struct rule_action){
-			.verdict = rule->shadow ? VERDICT_NONE : rule->verdict,
-			.redirect = rule->verdict == VERDICT_REDIRECT ? rule->redirect : 0,
-		};
+	FOR_EACH_RULE (compiler, s, i, rule, bit) {
+		bool live = s < compiler->n_written && live_is_used(&compiler->written[s].rules[i]);
+
+		tables->actions[bit].verdict = rule->shadow ? VERDICT_NONE : rule->verdict;
+		tables->actions[bit].live = live;
+		if (!live && rule->verdict != VERDICT_REDIRECT)
+			continue;
+		fill_extra(compiler, rule, live, &n_live, &tables->extras[tables->n_extras]);
+		tables->actions[bit].extra = tables->n_extras++;
+	}
 	return 0;
 }
 
@@ -129,6 +165,32 @@ static void note_fields(struct compiler *compiler)
 			if (rule->interface.present || rule->expiry.past)
 				config->uses_interface = true;
 		}
+	}
+}
+
+/* The live sets that the programs of each policy are to look up. */
+static void note_live_sets(struct compiler *compiler)
+{
+	const struct policy *policy = compiler->policy;
+
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		const struct ruleset *ruleset = &compiler->written[policy->interfaces[i].ruleset];
+		struct ruleset_config *config = &compiler->tables->configs[i];
+		uint64_t seen[N_ADDRESS_FIELDS] = {};
+
+		for (size_t j = 0; j < ruleset->n_rules; j++)
+			for (int field = 0; field < N_ADDRESS_FIELDS; field++) {
+				const struct address_match *match =
+					&ruleset->rules[j].address[field];
+
+				for (size_t k = 0; match->present && k < match->n_live; k++)
+					seen[field] |= UINT64_C(1) << match->live[k];
+			}
+		for (int field = 0; field < N_ADDRESS_FIELDS; field++)
+			for (uint32_t set = 0; set < MAX_LIVE_SETS; set++)
+				if (seen[field] >> set & 1)
+					config->live_slots[field][config->n_live[field]++] = set;
+		config->uses_live = seen[ADDRESS_SRC] || seen[ADDRESS_DST];
 	}
 }
 
@@ -203,6 +265,7 @@ static int compile_all(struct compiler *compiler)
 	if (!tables->configs || !compiler->scratch)
 		return -ENOMEM;
 	note_fields(compiler);
+	note_live_sets(compiler);
 	for (enum mac_field field = 0; field < N_MAC_FIELDS; field++) {
 		r = compile_macs(compiler, field);
 		if (r < 0)
@@ -247,6 +310,7 @@ static int too_big(struct compiler *compiler)
 
 static void compiler_done(struct compiler *compiler)
 {
+	lowering_done(&compiler->lowering);
 	rows_done(&compiler->rows);
 	free(compiler->scratch);
 }
@@ -255,7 +319,8 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 {
 	_cleanup_(tables_freep) struct tables *tables = calloc(1, sizeof(*tables));
 	_cleanup_(compiler_done) struct compiler compiler = {
-		.policy = policy,
+		.written = policy->rulesets,
+		.n_written = policy->n_rulesets,
 		.tables = tables,
 		.diags = diags,
 	};
@@ -263,6 +328,10 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 
 	if (!tables)
 		return -ENOMEM;
+	r = live_lower(policy, &compiler.lowering);
+	if (r < 0)
+		return r;
+	compiler.policy = &compiler.lowering.policy;
 	r = lay_out_rules(&compiler);
 	if (r < 0)
 		return r;
@@ -283,6 +352,7 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 		tables->configs[i].n_row_words = tables->n_row_words;
 		tables->configs[i].n_scalars = tables->n_scalars;
 		tables->configs[i].n_macs = tables->n_macs;
+		tables->configs[i].n_extras = tables->n_extras;
 		tables->configs[i].n_lpm4 = tables->n_lpm4;
 		tables->configs[i].lpm4_kinds = tables->lpm4_kinds;
 		tables->configs[i].n_lpm6 = tables->n_lpm6;

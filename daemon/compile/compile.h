@@ -41,6 +41,11 @@ struct tables {
 	struct rule_action *actions;
 	uint32_t n_actions;
 
+	/* what few rules have besides; [0] is nobody's. Bits of live sets are those of
+	 * policy.live_sets, as are live_slots in configs: the datapath knows the slots. */
+	struct rule_extra *extras;
+	uint32_t n_extras;
+
 	/* Settings for each interface of the policy; generation, interface_block,
 	 * interface_actions, n_actions and probe are left 0 for the datapath to fill in. */
 	struct ruleset_config *configs;

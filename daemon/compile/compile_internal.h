@@ -7,8 +7,22 @@
 #include "compile.h"
 #include "rows.h"
 
+/* A policy whose conditions on live sets are left to the program; see live.c. */
+struct lowering {
+	struct policy policy;     /* shares with the one it was made of all but .. */
+	struct ruleset *rulesets; /* .. these: its own, with one more at the end if .. */
+	struct rule *parts;       /* .. there are any: parts of conditions, */
+	size_t n_parts, parts_capacity;
+	struct rule **rules;       /* and by ruleset: its rules, if some name a live set; or NULL */
+	struct rule_extra *extras; /* of the rules that do, in order; sure: number of the part */
+	size_t n_extras, extras_capacity;
+};
+
 struct compiler {
-	const struct policy *policy;
+	const struct policy *policy;   /* lowered */
+	const struct ruleset *written; /* the rulesets as the user wrote them */
+	size_t n_written;
+	struct lowering lowering;
 	struct tables *tables;
 	struct rows rows;
 	struct diags *diags;
@@ -36,6 +50,12 @@ static inline void row_clear(uint64_t *row, size_t bit)
 {
 	row[bit / ROW_WORD_BITS] &= ~(1ULL << bit % ROW_WORD_BITS);
 }
+
+/* live.c: 0 or -ENOMEM; to be ended by lowering_done() in either case. It lives no longer than the
+ * policy. */
+int live_lower(const struct policy *policy, struct lowering *ret);
+void lowering_done(struct lowering *lowering);
+bool live_is_used(const struct rule *rule);
 
 /* addresses.c: the LPM entries and rows of one address field, both families. */
 int compile_addresses(struct compiler *compiler, enum address_field field);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "kernel.h"
+#include "pinned.h"
 #include "util.h"
 
 #define NO_PAGE UINT32_MAX
@@ -63,62 +64,16 @@ static uint32_t identity_slots(const struct counter_identity *identity)
 
 /* --- maps -------------------------------------------------------------------------------- */
 
-/* A pinned map if it is there, checked against what it must be; else -ENOENT. */
-static int get_map(struct counters *counters, const char *name, const struct bpf_map_info *expect,
+static int get_map(struct counters *counters, const char *name, const struct bpf_map_info *kind,
 		   struct diags *diags)
 {
-	_cleanup_close_ int fd = -1;
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int r;
-
-	if (!counters->pins)
-		return -ENOENT;
-	fd = pins_get(counters->pins, "counters/%s", name);
-	if (fd == -ENOENT)
-		return fd;
-	r = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (r < 0)
-		return kernel_error(diags, r, "cannot open pinned %s/counters/%s",
-				    counters->pins->path, name);
-	if (info.type != expect->type || info.key_size != expect->key_size ||
-	    info.value_size != expect->value_size || info.max_entries != expect->max_entries) {
-		diag_error(diags, NULL,
-			   "pinned %s/counters/%s is not what this version of xdpgate makes; run "
-			   "`xdpgate detach` (which loses the counters) and start again",
-			   counters->pins->path, name);
-		return -EINVAL;
-	}
-	return TAKE_FD(fd);
-}
-
-static int create_map(struct counters *counters, const char *name, const struct bpf_map_info *kind,
-		      int inner_fd, struct diags *diags)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = kind->map_flags,
-		    .inner_map_fd = inner_fd);
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	fd = bpf_map_create(kind->type, kind->name, kind->key_size, kind->value_size,
-			    kind->max_entries, &options);
-	if (fd < 0)
-		return kernel_error(diags, fd, "cannot create counters (%s)", name);
-	if (counters->pins) {
-		r = pins_put(counters->pins, fd, "counters/%s", name);
-		if (r < 0)
-			return kernel_error(diags, r, "cannot pin %s/counters/%s",
-					    counters->pins->path, name);
-	}
-	return TAKE_FD(fd);
+	return pinned_get(counters->pins, "counters", name, kind, diags);
 }
 
 static int open_map(struct counters *counters, const char *name, const struct bpf_map_info *kind,
-		    int inner_fd, struct diags *diags)
+		    struct diags *diags)
 {
-	int fd = get_map(counters, name, kind, diags);
-
-	return fd == -ENOENT ? create_map(counters, name, kind, inner_fd, diags) : fd;
+	return pinned_open(counters->pins, "counters", name, kind, 0, diags);
 }
 
 static const struct bpf_map_info slots_kind = {
@@ -186,11 +141,11 @@ static int add_page(struct counters *counters, bool create, struct diags *diags)
 		if (page.slots_fd < 0)
 			return page.slots_fd;
 	} else {
-		page.slots_fd = open_map(counters, slots_name, &slots_kind, 0, diags);
+		page.slots_fd = open_map(counters, slots_name, &slots_kind, diags);
 	}
 	r = page.slots_fd;
 	if (r >= 0)
-		r = page.baselines_fd = open_map(counters, base_name, &baselines_kind, 0, diags);
+		r = page.baselines_fd = open_map(counters, base_name, &baselines_kind, diags);
 	if (r >= 0) {
 		r = bpf_map_update_elem(counters->pages_fd, &index, &page.slots_fd, BPF_ANY);
 		if (r < 0)
@@ -511,7 +466,8 @@ static int open_pages(struct counters *counters, struct diags *diags)
 				 slots_kind.value_size, slots_kind.max_entries, NULL);
 	if (example < 0)
 		return kernel_error(diags, example, "cannot create counters");
-	counters->pages_fd = create_map(counters, "pages", &pages_kind, example, diags);
+	counters->pages_fd =
+		pinned_open(counters->pins, "counters", "pages", &pages_kind, example, diags);
 	return counters->pages_fd;
 }
 
@@ -532,7 +488,7 @@ int counters_open(const struct pins *pins, struct counters **ret, struct diags *
 	if (!counters->per_cpu)
 		return -ENOMEM;
 	kernel_forget();
-	counters->registry_fd = open_map(counters, "registry", &registry_kind, 0, diags);
+	counters->registry_fd = open_map(counters, "registry", &registry_kind, diags);
 	if (counters->registry_fd < 0)
 		return counters->registry_fd;
 	r = open_pages(counters, diags);

@@ -193,6 +193,8 @@ int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struc
 	if (r >= 0)
 		r = counters_open(&datapath->pins, &datapath->counters, diags);
 	if (r >= 0)
+		r = live_maps_open(&datapath->pins, &datapath->live_maps, diags);
+	if (r >= 0)
 		r = adopt(datapath, diags);
 	if (r < 0)
 		return r;
@@ -227,6 +229,7 @@ struct datapath *datapath_close(struct datapath *datapath)
 		port_free(datapath->ports[i]);
 	free(datapath->ports);
 	counters_close(datapath->counters);
+	live_maps_close(datapath->live_maps);
 	/* Counters alone, that nothing counts in: we made the folder, and nothing came of it. */
 	if (datapath->created && !datapath->live && !pins_exist(&datapath->pins, "ports") &&
 	    !pins_exist(&datapath->pins, "generations") && !datapath_all_off(datapath))

@@ -21,6 +21,7 @@ struct place_held {
 struct datapath {
 	struct pins pins;
 	struct counters *counters;
+	struct live_maps *live_maps;
 	bool created;        /* opened by one who makes the folder if need be */
 	struct port **ports; /* all that carry our entry, named by the policy or not */
 	size_t n_ports, ports_capacity;

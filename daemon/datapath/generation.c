@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kernel.h"
+#include "live_slots.h"
 #include "netdev.h"
 #include "smoke.h"
 #include "util.h"
@@ -127,6 +128,19 @@ static int fill_settings(struct generation *generation, const struct tables *tab
 	return 0;
 }
 
+/* The extras of the policy's rules, and in the settings the slots of its live sets. */
+static int fill_live(struct generation *generation, const struct policy *policy,
+		     const struct tables *tables, struct live_maps *live,
+		     struct rule_extra **ret_extras, struct diags *diags)
+{
+	uint32_t slots[MAX_LIVE_SETS];
+	int r = live_slots_assign(policy, live, slots, diags);
+
+	for (size_t i = 0; r >= 0 && i < tables->n_configs; i++)
+		live_slots_in_config(slots, &generation->configs[i]);
+	return r < 0 ? r : live_slots_in_extras(slots, tables, ret_extras);
+}
+
 static int copy_redirects(struct generation *generation, const struct policy *policy)
 {
 	generation->redirect_ports =
@@ -150,10 +164,11 @@ static uint64_t realtime_usec(void)
 }
 
 int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,
-		     bool test, struct counters *counters, struct generation **ret,
-		     struct diags *diags)
+		     bool test, struct counters *counters, struct live_maps *live,
+		     struct generation **ret, struct diags *diags)
 {
 	_cleanup_(generation_freep) struct generation *generation = generation_new();
+	_cleanup_free_ struct rule_extra *extras = NULL;
 	_cleanup_free_ struct rule_action *actions = NULL;
 	bool test_failed = false;
 	uint32_t n_actions;
@@ -174,10 +189,13 @@ int generation_build(const struct policy *policy, const struct tables *tables, u
 	if (r >= 0)
 		r = copy_redirects(generation, policy);
 	if (r >= 0)
-		r = ruleset_maps_create(tables, actions, n_actions, policy->n_redirects,
+		r = fill_live(generation, policy, tables, live, &extras, diags);
+	if (r >= 0)
+		r = ruleset_maps_create(tables, actions, n_actions, extras, policy->n_redirects,
 					&generation->maps, diags);
 	if (r < 0)
 		return r;
+	generation->maps.live = live;
 	generation_update_redirects(generation);
 	for (size_t i = 0; test && i < policy->n_interfaces; i++) {
 		r = smoke_test(policy, tables, i, &generation->maps, &generation->configs[i],

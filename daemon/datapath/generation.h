@@ -18,6 +18,7 @@
 
 #include "compile.h"
 #include "counters.h"
+#include "live_maps.h"
 #include "diag.h"
 #include "manifest.h"
 #include "pins.h"
@@ -44,10 +45,10 @@ int manifest_assign_slots(struct manifest *manifest, struct counters *counters,
 			  struct diags *diags);
 
 /* Build generation `number` from a policy, with counter slots assigned, and smoke-test it if that is
- * asked for. Nothing is pinned yet. */
+ * asked for. Nothing is pinned yet. live may be NULL if the policy has no live sets. */
 int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,
-		     bool test, struct counters *counters, struct generation **ret,
-		     struct diags *diags);
+		     bool test, struct counters *counters, struct live_maps *live,
+		     struct generation **ret, struct diags *diags);
 
 /* Pin the manifest: from now on the generation is complete. */
 int generation_complete(const struct pins *pins, const struct generation *generation,

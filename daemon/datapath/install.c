@@ -296,7 +296,7 @@ int datapath_install(struct datapath *datapath, const struct policy *policy,
 
 	datapath_look_at_links(datapath, diags);
 	r = generation_build(policy, tables, datapath->highest + 1, !(how & INSTALL_KNOWN),
-			     datapath->counters, &install.generation, diags);
+			     datapath->counters, datapath->live_maps, &install.generation, diags);
 	if (r >= 0)
 		r = install_generation(&install);
 	if (r < 0) {

@@ -7,6 +7,7 @@
 
 #include "counters.h"
 #include "kernel.h"
+#include "live_slots.h"
 #include "ruleset.h"
 #include "util.h"
 
@@ -15,6 +16,7 @@
 struct probe {
 	struct counters *counters; /* private */
 	struct ruleset_maps maps;  /* its own, unless borrowed */
+	struct live_maps *live;    /* private; NULL: the policy has no live sets, or it has none */
 	int program_fd, traces_fd;
 };
 
@@ -26,6 +28,7 @@ struct probe *probe_close(struct probe *probe)
 	close_fd(&probe->traces_fd);
 	ruleset_maps_close(&probe->maps);
 	counters_close(probe->counters);
+	live_maps_close(probe->live);
 	free(probe);
 	return NULL;
 }
@@ -82,8 +85,10 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
 	size_t n_rules = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
 	_cleanup_free_ struct rule_action *actions = calloc(n_rules + 1, sizeof(*actions));
+	_cleanup_free_ struct rule_extra *extras = NULL;
 	struct ruleset_config config = tables->configs[interface];
-	int r;
+	uint32_t slots[MAX_LIVE_SETS];
+	int r = 0;
 
 	if (!probe || !actions)
 		return -ENOMEM;
@@ -92,10 +97,21 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 		actions[i].slot = INTERFACE_BLOCK + i;
 	}
 	config.n_actions = n_rules;
-	r = open_counters(probe, n_rules, diags);
+	if (policy->n_live_sets)
+		r = live_maps_open(NULL, &probe->live, diags);
 	if (r >= 0)
-		r = ruleset_maps_create(tables, actions, n_rules, policy->n_redirects, &probe->maps,
-					diags);
+		r = live_slots_assign(policy, probe->live, slots, diags);
+	if (r >= 0)
+		r = live_slots_in_extras(slots, tables, &extras);
+	if (r >= 0)
+		r = open_counters(probe, n_rules, diags);
+	if (r >= 0)
+		r = ruleset_maps_create(tables, actions, n_rules, extras, policy->n_redirects,
+					&probe->maps, diags);
+	if (r < 0)
+		return r;
+	probe->maps.live = probe->live;
+	live_slots_in_config(slots, &config);
 	for (size_t i = 0; r >= 0 && redirects_exist && i < policy->n_redirects; i++)
 		r = ruleset_maps_set_redirect(&probe->maps, i, LOOPBACK_IFINDEX);
 	if (r >= 0)
@@ -110,17 +126,24 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 		    struct probe **ret, struct diags *diags)
 {
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
+	struct ruleset_maps own = *maps;
 	int r;
 
 	if (!probe)
 		return -ENOMEM;
+	own.live = NULL; /* what is banned just now has no say in what the policy is to do */
 	r = open_counters(probe, 0, diags);
 	if (r >= 0)
-		r = load_probe(probe, maps, config, diags);
+		r = load_probe(probe, &own, config, diags);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(probe);
 	return 0;
+}
+
+struct live_maps *probe_live(struct probe *probe)
+{
+	return probe->live;
 }
 
 int probe_program_fd(const struct probe *probe)

@@ -11,6 +11,7 @@
 
 #include "compile.h"
 #include "diag.h"
+#include "live_maps.h"
 #include "policy.h"
 
 struct probe;
@@ -46,6 +47,10 @@ int probe_run_through(struct probe *probe, int program_fd, const uint8_t *frame,
 
 /* For an array that such a program jumps through. Still the probe's; takes frags. */
 int probe_program_fd(const struct probe *probe);
+
+/* The live sets of a probe of probe_open(), under the policy's names; empty at first. NULL: the
+ * policy has none. Still the probe's. */
+struct live_maps *probe_live(struct probe *probe);
 
 /*
  * Private counters, summed over CPUs. Slots 0 .. INTERFACE_BLOCK - 1 are the interface's

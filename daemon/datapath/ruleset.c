@@ -30,8 +30,8 @@ static int create_redirects(size_t n, struct ruleset_maps *maps)
 }
 
 int ruleset_maps_create(const struct tables *tables, const struct rule_action *actions,
-			uint32_t n_actions, size_t n_redirects, struct ruleset_maps *ret,
-			struct diags *diags)
+			uint32_t n_actions, const struct rule_extra *extras, size_t n_redirects,
+			struct ruleset_maps *ret, struct diags *diags)
 {
 	_cleanup_(ruleset_maps_close) struct ruleset_maps maps = RULESET_MAPS_NONE;
 	const struct {
@@ -51,6 +51,7 @@ int ruleset_maps_create(const struct tables *tables, const struct rule_action *a
 		{ &maps.lpm6, "xdpgate_lpm6", tables->lpm6,
 		  tables->n_lpm6 * sizeof(*tables->lpm6) },
 		{ &maps.actions, "xdpgate_actions", actions, n_actions * sizeof(*actions) },
+		{ &maps.extras, "xdpgate_extras", extras, tables->n_extras * sizeof(*extras) },
 	};
 	int r;
 
@@ -75,6 +76,7 @@ void ruleset_maps_close(struct ruleset_maps *maps)
 	close_fd(&maps->rows);
 	close_fd(&maps->scalars);
 	close_fd(&maps->actions);
+	close_fd(&maps->extras);
 	close_fd(&maps->macs);
 	close_fd(&maps->lpm4);
 	close_fd(&maps->lpm6);
@@ -119,6 +121,7 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 		{ skeleton->maps.rows, maps->rows },
 		{ skeleton->maps.scalars, maps->scalars },
 		{ skeleton->maps.actions, maps->actions },
+		{ skeleton->maps.extras, maps->extras },
 		{ skeleton->maps.redirects, maps->redirects[frags] },
 		{ skeleton->maps.macs, maps->macs },
 		{ skeleton->maps.lpm4, maps->lpm4 },
@@ -134,6 +137,27 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 			return r;
 	}
 	return 0;
+}
+
+/* Where the policy names no live set, there need be no maps; where the maps have none, libbpf makes
+ * empty ones. */
+static int reuse_live_maps(struct ruleset_bpf *skeleton, const struct live_maps *live,
+			   const struct ruleset_config *config)
+{
+	struct bpf_map *const maps[] = { skeleton->maps.live_v4, skeleton->maps.live_v6,
+					 skeleton->maps.live_state };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && !config->uses_live && i < ARRAY_SIZE(maps); i++)
+		r = bpf_map__set_autocreate(maps[i], false);
+	if (r < 0 || !config->uses_live || !live)
+		return r;
+	r = bpf_map__reuse_fd(skeleton->maps.live_v4, live_maps_v4_fd(live));
+	if (r >= 0)
+		r = bpf_map__reuse_fd(skeleton->maps.live_v6, live_maps_v6_fd(live));
+	if (r >= 0)
+		r = bpf_map__reuse_fd(skeleton->maps.live_state, live_maps_state_fd(live));
+	return r;
 }
 
 static void ruleset_destroyp(struct ruleset_bpf **skeleton)
@@ -164,6 +188,8 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
 	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
 	r = reuse_maps(skeleton, maps, counters, config, frags);
+	if (r >= 0)
+		r = reuse_live_maps(skeleton, maps->live, config);
 	if (r >= 0)
 		r = ruleset_bpf__load(skeleton);
 	if (r < 0)

@@ -12,25 +12,28 @@
 #include "compile.h"
 #include "counters.h"
 #include "diag.h"
+#include "live_maps.h"
 
 /* fds, the owner's; what nothing refers to dies with them and the programs. */
 struct ruleset_maps {
-	int rows, scalars, macs, lpm4, lpm6, actions;
+	int rows, scalars, macs, lpm4, lpm6, actions, extras;
 	/* For programs that take multi-buffer packets [true] and for those that do not: the
 	 * kernel ties a device map, like a PROG_ARRAY, to one of the two kinds. */
 	int redirects[2];
+	/* Not the maps' own. NULL: each program has empty live sets to itself. */
+	const struct live_maps *live;
 };
 
-#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, { -1, -1 } })
+#define RULESET_MAPS_NONE ((struct ruleset_maps){ -1, -1, -1, -1, -1, -1, -1, { -1, -1 }, NULL })
 
 /*
  * Create and fill the maps. actions: of each rule of each interface, in the order that
- * configs[].interface_actions says. Redirect targets start out absent.
+ * configs[].interface_actions says. extras: as many as the tables have. Redirect targets start out absent.
  * On failure nothing is left and diags says which map and why.
  */
 int ruleset_maps_create(const struct tables *tables, const struct rule_action *actions,
-			uint32_t n_actions, size_t n_redirects, struct ruleset_maps *ret,
-			struct diags *diags);
+			uint32_t n_actions, const struct rule_extra *extras, size_t n_redirects,
+			struct ruleset_maps *ret, struct diags *diags);
 void ruleset_maps_close(struct ruleset_maps *maps); /* RULESET_MAPS_NONE is fine */
 
 /* Point a redirect at a device; ifindex 0: it is absent. */

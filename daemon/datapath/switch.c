@@ -258,6 +258,7 @@ int datapath_detach(struct datapath *datapath, struct diags *diags)
 	datapath->held = places_free(datapath->held, datapath->live);
 	datapath->live = generation_free(datapath->live);
 	datapath->counters = counters_close(datapath->counters);
+	datapath->live_maps = live_maps_close(datapath->live_maps);
 	r = pins_remove_all(&datapath->pins);
 	return r < 0 ? kernel_error(diags, r, "cannot remove %s", datapath->pins.path) : 0;
 }

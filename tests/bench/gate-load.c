@@ -77,7 +77,7 @@ static int load_kernel(struct gate_load *load, const struct policy *policy, stru
 	start = now_ms();
 	if (r >= 0)
 		r = generation_build(policy, kernel->tables, 1, true, kernel->counters,
-				     &kernel->generation, diags);
+				     NULL, &kernel->generation, diags);
 	if (r >= 0)
 		r = ruleset_load(&kernel->generation->maps, kernel->counters,
 				 &kernel->generation->configs[0], true, &load->program_fd, NULL,

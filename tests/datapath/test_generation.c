@@ -161,7 +161,7 @@ static int build(const struct policy *policy, struct diags *diags)
 
 	assert_int_equal(counters_open(NULL, &counters, diags), 0);
 	assert_int_equal(tables_compile(policy, &tables, diags), 0);
-	r = generation_build(policy, tables, 1, true, counters, &generation, diags);
+	r = generation_build(policy, tables, 1, true, counters, NULL, &generation, diags);
 	assert_int_equal(!generation, r < 0);
 	generation_free(generation);
 	tables_free(tables);

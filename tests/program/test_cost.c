@@ -173,7 +173,7 @@ static int load_policy(const struct policy *policy, struct costs *ret)
 	if (r >= 0)
 		r = counters_open(NULL, &counters, &diags);
 	if (r >= 0)
-		r = generation_build(policy, tables, 1, true, counters, &generation, &diags);
+		r = generation_build(policy, tables, 1, true, counters, NULL, &generation, &diags);
 	if (r >= 0)
 		r = load_ruleset(generation, counters, false, &ret->live, &diags);
 	if (r >= 0)

@@ -307,7 +307,8 @@ static void check_actions(const struct subject *s)
 
 		assert_int_equal(action->verdict, rule->shadow ? VERDICT_NONE : rule->verdict);
 		if (rule->verdict == VERDICT_REDIRECT)
-			assert_int_equal(action->redirect, rule->redirect);
+			assert_int_equal(s->tables->extras[action->extra].redirect,
+					 rule->redirect);
 	}
 }
 

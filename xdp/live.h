@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * live.h: live sets, whose prefixes come and go while this program runs. Rows cannot say whether
+ * an address lies in one, so the bits of rules that name one are set wherever they may match, and
+ * asked about here when they are found; see abi.h.
+ */
+#pragma once
+
+#include <bpf/bpf_helpers.h>
+
+#include "classify.h"
+#include "config.h"
+#include "packet.h"
+#include "table.h"
+
+TABLE_MAP(extras, sizeof(struct rule_extra));
+
+struct live_trie_v4 {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, LIVE_KEY_SIZE_V4);
+	__uint(value_size, sizeof(struct live_entry));
+};
+
+struct live_trie_v6 {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, LIVE_KEY_SIZE_V6);
+	__uint(value_size, sizeof(struct live_entry));
+};
+
+/* By slot. An update replaces all entries of a set and a family at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_LIVE_SETS);
+	__type(key, __u32);
+	__array(values, struct live_trie_v4);
+} live_v4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_LIVE_SETS);
+	__type(key, __u32);
+	__array(values, struct live_trie_v6);
+} live_v6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct live_state);
+} live_state SEC(".maps");
+
+/* The functions here that are judged by themselves begin with config.uses_live, so that a policy
+ * without live sets needs none of the maps. */
+
+/* Does the set in the slot hold the address? One function for both families and fields. */
+__noinline int live_lookup(__u32 slot, const struct live_key *key, __u32 v6)
+{
+	const struct live_entry *entry;
+	void *trie;
+
+	if (!config.uses_live || !key)
+		return 0;
+	trie = v6 ? bpf_map_lookup_elem(&live_v6, &slot) : bpf_map_lookup_elem(&live_v4, &slot);
+	if (!trie)
+		return 0;
+	entry = bpf_map_lookup_elem(trie, key);
+	if (!entry)
+		return 0;
+	return entry->until == LIVE_UNTIL_FOREVER || bpf_jiffies64() < entry->until;
+}
+
+static __always_inline void live_make_key(const struct packet *packet, enum address_field field,
+					  struct live_key *key)
+{
+	__u64 hi = bpf_cpu_to_be64(packet->address[field][0]);
+	__u64 lo = bpf_cpu_to_be64(packet->address[field][1]);
+
+	if (packet->family == FAMILY_V4) {
+		key->len = 32;
+		hi = bpf_htonl((__u32)packet->address[field][0]);
+	} else {
+		key->len = 128;
+	}
+	__builtin_memcpy(key->addr, &hi, sizeof(hi));
+	__builtin_memcpy(key->addr + 8, &lo, sizeof(lo));
+}
+
+/* The slots whose sets hold the packet's source, or destination. */
+static __always_inline __u64 live_holding(const struct packet *packet, enum address_field field,
+					  const struct live_state *sets)
+{
+	__u32 v6 = packet->family == FAMILY_V6;
+	__u64 filled = sets->filled[v6], holding = 0;
+	struct live_key key;
+
+	if (!filled)
+		return 0;
+	live_make_key(packet, field, &key);
+	for (__u32 i = 0; i < MAX_LIVE_SETS && i < config.n_live[field]; i++) {
+		__u32 slot = config.live_slots[field][i] % MAX_LIVE_SETS;
+		__u64 bit = sets->bits[slot];
+
+		if (filled & bit && live_lookup(slot, &key, v6))
+			holding |= bit;
+	}
+	return holding;
+}
+
+/* Look the packet's addresses up in all live sets that the policy names. */
+__noinline int live_find(const struct packet *packet, struct classification *state)
+{
+	const struct live_state *sets;
+
+	if (!config.uses_live || !packet || !state)
+		return 0;
+	sets = table(&live_state);
+	if (!sets)
+		return 0;
+	state->live_known = 1;
+	if (config.n_live[ADDRESS_SRC])
+		state->live[ADDRESS_SRC] = live_holding(packet, ADDRESS_SRC, sets);
+	if (config.n_live[ADDRESS_DST])
+		state->live[ADDRESS_DST] = live_holding(packet, ADDRESS_DST, sets);
+	return 0;
+}
+
+/* Is the condition on the field true, whose row has the rule's bit set? */
+static __always_inline bool live_condition(const struct classification *state,
+					   const struct rule_extra *extra, enum address_field field)
+{
+	bool negated = extra->negated & 1U << field;
+
+	if (!extra->live[field])
+		return true;
+	if (state->live[field] & extra->live[field])
+		return !negated;
+	return negated || classify_bit(state, field, extra->sure[field]);
+}
+
+/* Does the rule of this extra match, whose bit is set in all rows? */
+__noinline int live_matches(const struct classification *state, __u32 index)
+{
+	const struct rule_extra *extra;
+
+	if (!config.uses_live || !state)
+		return 0;
+	extra = table(&extras);
+	if (!extra || index >= config.n_extras)
+		return 0;
+	extra += index;
+	return live_condition(state, extra, ADDRESS_SRC) &&
+	       live_condition(state, extra, ADDRESS_DST);
+}
