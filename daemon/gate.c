@@ -26,16 +26,6 @@ static uint64_t realtime_usec(void)
 	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
 }
 
-static void policy_freep(struct policy **policy)
-{
-	policy_free(*policy);
-}
-
-static void tables_freep(struct tables **tables)
-{
-	tables_free(*tables);
-}
-
 static void gate_freep(struct gate **gate)
 {
 	gate_free(*gate);
