@@ -276,6 +276,12 @@ struct policy {
 /* Frees a policy and all it owns; NULL and half-built ones are fine. Returns NULL. */
 struct policy *policy_free(struct policy *policy);
 
+/* For _cleanup_(). */
+static inline void policy_freep(struct policy **policy)
+{
+	policy_free(*policy);
+}
+
 /* A copy that owns all it has, under another name. 0, or -ENOMEM with *ret untouched. */
 int rule_copy(const struct rule *rule, const char *name, struct rule *ret);
 void rule_done(struct rule *rule);

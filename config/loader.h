@@ -217,7 +217,7 @@ struct paths {
 int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret);
 void paths_done(struct paths *paths);
 
-/* --- sets.c --- */
+/* --- sets.c, set_names.c, set_keys.c --- */
 
 /* A new set of prefixes; *ret is its index. 0 or -ENOMEM. */
 int set_new(struct loader *loader, const char *name, const struct node *node, uint32_t *ret);

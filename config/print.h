@@ -16,6 +16,8 @@ struct items {
 	bool failed; /* out of memory */
 };
 
+/* --- print_items.c --- */
+
 void items_add(struct items *items, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void items_done(struct items *items);
 
@@ -23,6 +25,24 @@ void items_done(struct items *items);
 /* A word as YAML, in quotes where it needs them for us or for another reader of YAML. buffer has
  * YAML_TEXT(strlen(text)) bytes. */
 const char *yaml_word(const char *text, char *buffer);
+#define WORD(text) yaml_word(text, (char[YAML_TEXT(sizeof(text))]){ 0 }) /* of an array */
+/* "key: value", "key: [value, value]" or a list below it. 0 or -ENOMEM; the items are done with. */
+int print_items(FILE *stream, int indent, const char *key, bool negated, struct items *items);
+
+/* --- print.c --- */
+
+/* The name of the set that stands for no MAC addresses: one that no printed set has. */
+void empty_set_name(const struct policy *policy, char name[NAME_LEN]);
+
+/* --- print_rules.c --- */
+
+/* A moment as the loader reads it; none: nothing. */
+void print_expiry(int indent, const struct expiry *expiry, FILE *stream);
+/* 0 or -ENOMEM. */
+int print_ruleset(const struct policy *policy, const struct ruleset *ruleset, FILE *stream);
+/* `protect:`, if the policy has it. Every ruleset begins with its rules, whose names tell what they
+ * were made from. 0 or -ENOMEM. */
+int print_protect(const struct policy *policy, FILE *stream);
 
 /* --- print_values.c --- */
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "prefix.h"
-#include "subtract.h"
 #include "util.h"
 
 const char *set_type_name(enum set_type type)
@@ -144,98 +143,6 @@ int parse_set_type(struct loader *loader, const struct node *value, const struct
 	return r;
 }
 
-/* --- exceptions -------------------------------------------------------------------------- */
-
-static int except_prefixes(struct loader *loader, struct set_draft *draft)
-{
-	struct prefix_set *set = &draft->content.prefixes;
-	size_t before = set->n_v4 + set->n_v6;
-	int r = set_subtract(set, &draft->except.prefixes,
-			     before + CONFIG_MAX_PREFIXES - loader->n_prefixes);
-
-	if (r == -E2BIG && loader->prefixes_exceeded)
-		return -EINVAL;
-	if (r == -E2BIG) {
-		loader->prefixes_exceeded = true;
-		return node_error(loader, draft->except_value->key,
-				  "cut around its exceptions, the set is of so many prefixes that "
-				  "there are more than %lu in all sets",
-				  CONFIG_MAX_PREFIXES);
-	}
-	loader->n_prefixes = loader->n_prefixes - before + set->n_v4 + set->n_v6;
-	return r;
-}
-
-/* Both in order, and merged. */
-static int except_ports(struct set_draft *draft)
-{
-	struct ranges *ports = &draft->content.ports, *except = &draft->except.ports;
-	struct ranges left = { 0 };
-	size_t next = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < ports->n && !r; i++) {
-		uint32_t first = ports->items[i].first, last = ports->items[i].last;
-
-		while (next < except->n && except->items[next].last < first)
-			next++;
-		for (size_t j = next; j < except->n && except->items[j].first <= last && !r; j++) {
-			if (except->items[j].first > first)
-				r = ranges_add(&left, first, except->items[j].first - 1);
-			first = except->items[j].last + 1;
-		}
-		if (!r && first <= last)
-			r = ranges_add(&left, first, last);
-	}
-	free(ports->items);
-	*ports = left;
-	return r;
-}
-
-/* Both in order, each once. */
-static void except_macs(struct set_draft *draft)
-{
-	struct macs *macs = &draft->content.macs, *except = &draft->except.macs;
-	size_t kept = 0, next = 0;
-
-	for (size_t i = 0; i < macs->n; i++) {
-		while (next < except->n &&
-		       memcmp(except->items[next], macs->items[i], MAC_BYTES) < 0)
-			next++;
-		if (next == except->n || memcmp(except->items[next], macs->items[i], MAC_BYTES))
-			memmove(macs->items[kept++], macs->items[i], MAC_BYTES);
-	}
-	macs->n = kept;
-}
-
-static size_t content_n(const struct set_content *content)
-{
-	return content->prefixes.n_v4 + content->prefixes.n_v6 + content->ports.n + content->macs.n;
-}
-
-static int apply_exceptions(struct loader *loader, struct set_draft *draft)
-{
-	size_t before = content_n(&draft->content);
-	int r = 0;
-
-	if (!draft->except_value)
-		return 0;
-	switch (draft->named->type) {
-	case SET_PORTS:
-		r = except_ports(draft);
-		break;
-	case SET_MACS:
-		except_macs(draft);
-		break;
-	default:
-		r = except_prefixes(loader, draft);
-	}
-	if (!r && before && !content_n(&draft->content))
-		r = node_warning(loader, draft->except_value->key,
-				 "the exceptions leave nothing of set '%s'", draft->name->text);
-	return r;
-}
-
 /* --- one set ----------------------------------------------------------------------------- */
 
 /* The policy's set gets what was read. */
@@ -340,7 +247,7 @@ static int parse_content(struct loader *loader, const struct node *value, struct
 	return set_parse_elements(loader, value, draft);
 }
 
-static int read_set(struct loader *loader, uint32_t position)
+int set_read(struct loader *loader, uint32_t position)
 {
 	struct named_set *named = &loader->named_sets[position];
 	struct set_draft draft = { .named = named, .name = named->value->key };
@@ -356,7 +263,7 @@ static int read_set(struct loader *loader, uint32_t position)
 	macs_sort(&draft.content.macs);
 	macs_sort(&draft.except.macs);
 	if (!r)
-		r = apply_exceptions(loader, &draft);
+		r = set_apply_exceptions(loader, &draft);
 	if (!r)
 		r = give_content(loader, &draft);
 	give_notes(loader, &draft);
@@ -369,130 +276,6 @@ static int read_set(struct loader *loader, uint32_t position)
 }
 
 /* --- all sets ---------------------------------------------------------------------------- */
-
-static int refuse_loop(struct loader *loader, const struct node *item, uint32_t position)
-{
-	char chain[256] = "";
-	size_t first = 0, len = 0;
-
-	while (loader->reading[first] != position)
-		first++;
-	for (size_t i = first; i < loader->n_reading && len < sizeof(chain); i++)
-		len += (size_t)snprintf(chain + len, sizeof(chain) - len, "$%.63s -> ",
-					loader->set_names.names[loader->reading[i]]);
-	return node_error(loader, item, "a set cannot be made from itself: %s%s", chain,
-			  item->text);
-}
-
-/* The addresses of `$self`; space is that of an empty set. */
-static int add_self(struct loader *loader, const struct node *item, struct prefix_set *set)
-{
-	struct diag_place place = source_place(item->source, item->offset, item->width);
-	const struct local_addresses *self = loader->self;
-	struct prefix prefix = { .family = FAMILY_V4 };
-	struct prefix_space space = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; self && i < self->n_v4 && !r; i++) {
-		prefix.v4 = self->v4[i];
-		r = set_add(loader, set, &space, &prefix, &place);
-	}
-	prefix.family = FAMILY_V6;
-	for (size_t i = 0; self && i < self->n_v6 && !r; i++) {
-		prefix.v6 = self->v6[i];
-		r = set_add(loader, set, &space, &prefix, &place);
-	}
-	return r;
-}
-
-static int refuse_type(struct loader *loader, const struct node *item, enum set_type is,
-		       const char *taker, enum set_type takes)
-{
-	return node_error(loader, item, "%s is a set of %s; '%s' takes %s", item->text,
-			  set_type_name(is), taker, set_type_name(takes));
-}
-
-/* `$self`: the set is made where it is named first. */
-static int self_resolve(struct loader *loader, const struct node *item, const char *taker,
-			enum set_type type, uint32_t *ret)
-{
-	const struct local_addresses *self = loader->self;
-	int r;
-
-	if (type != SET_PREFIXES)
-		return refuse_type(loader, item, SET_PREFIXES, taker, type);
-	if (!loader->has_self_set) {
-		r = set_new(loader, "self", item, &loader->self_set);
-		if (!r)
-			r = add_self(loader, item, &loader->policy->sets[loader->self_set]);
-		if (r < 0)
-			return r;
-		loader->has_self_set = true;
-		loader->policy->uses_self = true;
-		loader->policy->n_self = self ? (uint32_t)(self->n_v4 + self->n_v6) : 0;
-	}
-	*ret = loader->self_set;
-	return 0;
-}
-
-/* name_resolve(), to which `self` is a name as well. */
-static int find_set(struct loader *loader, const struct node *item, uint32_t *ret)
-{
-	static const char *const built_in[] = { "self", NULL };
-	const char *name = item->text + 1;
-
-	if (name_index_find(&loader->set_names, name) < 0 &&
-	    !name_suggest(loader, name, &loader->set_names) && suggest(name, built_in))
-		return node_error(loader, item, "there is no set '%.63s'; did you mean 'self'?",
-				  name);
-	return name_resolve(loader, item, name, &loader->set_names, "set", ret);
-}
-
-int set_resolve(struct loader *loader, const struct node *item, const char *taker,
-		enum set_type type, uint32_t *ret)
-{
-	struct named_set *set;
-	uint32_t position;
-	int r;
-
-	if (!strcmp(item->text, "$self"))
-		return self_resolve(loader, item, taker, type, ret);
-	r = find_set(loader, item, &position);
-	if (r < 0)
-		return r;
-	set = &loader->named_sets[position];
-	set->used = true;
-	if (set->state == SET_READING)
-		return refuse_loop(loader, item, position);
-	if (set->state == SET_WAITING && loader->n_reading == CONFIG_MAX_NESTED_SETS)
-		return node_error(loader, item, "more than %d sets, each named by the one before",
-				  CONFIG_MAX_NESTED_SETS);
-	if (set->state == SET_WAITING) {
-		r = read_set(loader, position);
-		if (r < 0)
-			return r;
-	}
-	if (set->type == SET_BAD)
-		return -EINVAL;
-	if (set->type != type)
-		return refuse_type(loader, item, set->type, taker, type);
-	*ret = set->index;
-	return 0;
-}
-
-int set_count_copied(struct loader *loader, const struct node *item, size_t n)
-{
-	loader->n_copied += n;
-	if (loader->n_copied <= CONFIG_MAX_COPIED)
-		return 0;
-	if (loader->copied_exceeded)
-		return -EINVAL;
-	loader->copied_exceeded = true;
-	return node_error(loader, item,
-			  "the sets that others name have more than %lu elements in all, each "
-			  "counted as often as its set is named; name large sets less often",
-			  CONFIG_MAX_COPIED);
-}
 
 static int note_set(struct loader *loader, const struct node *value)
 {
@@ -516,7 +299,7 @@ int sets_read(struct loader *loader)
 
 	for (uint32_t i = 0; i < loader->set_names.n && r != -ENOMEM; i++)
 		if (loader->named_sets[i].state == SET_WAITING)
-			r = worse(r, read_set(loader, i));
+			r = worse(r, set_read(loader, i));
 	return r;
 }
 

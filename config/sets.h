@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sets.h: a set while it is read: sets.c begins and ends it, set_keys.c reads what the file says.
+ * sets.h: a set while it is read: sets.c begins and ends it, set_keys.c reads what the
+ * file says, set_except.c takes out what must not be in it, set_names.c finds it for those that name
+ * it.
  */
 #pragma once
 
@@ -30,4 +32,8 @@ struct set_draft {
 
 /* The elements of a list, into the content. 0, -EINVAL, reported, -ENOMEM. */
 int set_parse_elements(struct loader *loader, const struct node *list, struct set_draft *draft);
+/* Read one of the named sets, by its position. 0, -EINVAL, reported, -ENOMEM. */
+int set_read(struct loader *loader, uint32_t position);
+/* Take what `except:` names from the content; both are in order. Likewise. */
+int set_apply_exceptions(struct loader *loader, struct set_draft *draft);
 void set_content_done(struct set_content *content);

@@ -23,5 +23,8 @@ struct classes {
 int classes_init(struct classes *classes, uint32_t row_words, size_t max_words, uint32_t n);
 void classes_done(struct classes *classes);
 
+/* fold.c: the places of a fold's sides, as FOLDS() has them. */
+extern const uint8_t fold_lefts[N_FOLDS], fold_rights[N_FOLDS];
+
 /* scalars.c: of a field. 0, -ENOMEM, or -E2BIG past what 16 bits and memory hold. */
 int scalar_classes(struct compiler *compiler, enum scalar_field field, struct classes *classes);

@@ -27,11 +27,6 @@ struct tables *tables_free(struct tables *tables)
 	return NULL;
 }
 
-static void tables_freep(struct tables **tables)
-{
-	tables_free(*tables);
-}
-
 /* The ruleset has the first rule that is one too many: the one behind `fit` of its rules. */
 static int too_many_rules(struct compiler *compiler, const struct ruleset *ruleset, size_t fit)
 {

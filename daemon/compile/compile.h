@@ -60,3 +60,9 @@ int tables_compile(const struct policy *policy, struct tables **ret, struct diag
 
 /* Frees tables; NULL and half-built ones are fine. Returns NULL. */
 struct tables *tables_free(struct tables *tables);
+
+/* For _cleanup_(). */
+static inline void tables_freep(struct tables **tables)
+{
+	tables_free(*tables);
+}

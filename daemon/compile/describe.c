@@ -3,18 +3,8 @@
 
 #include <string.h>
 
+#include "classes.h"
 #include "util.h"
-
-static const uint8_t lefts[N_FOLDS] = {
-#define X(i, left, right) left,
-	FOLDS(X)
-#undef X
-};
-static const uint8_t rights[N_FOLDS] = {
-#define X(i, left, right) right,
-	FOLDS(X)
-#undef X
-};
 
 static void print_size(FILE *stream, const char *what, uint64_t bytes)
 {
@@ -41,12 +31,12 @@ static void trace_folds(const struct ruleset_config *config, uint32_t fields[N_S
 		fields[i] = config->uses_scalars & 1U << i;
 	for (uint32_t i = 0; i < N_FOLDS; i++) {
 		if (config->folds & 1U << i)
-			fields[lefts[i]] |= fields[rights[i]];
+			fields[fold_lefts[i]] |= fields[fold_rights[i]];
 		else if (config->moves & 1U << i)
-			fields[lefts[i]] = fields[rights[i]];
+			fields[fold_lefts[i]] = fields[fold_rights[i]];
 		else
 			continue;
-		fields[rights[i]] = 0;
+		fields[fold_rights[i]] = 0;
 	}
 }
 

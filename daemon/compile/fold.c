@@ -39,12 +39,12 @@ struct folder {
 	uint32_t fields_in[N_FOLDS];         /* likewise, by fold */
 };
 
-static const uint8_t lefts[N_FOLDS] = {
+const uint8_t fold_lefts[N_FOLDS] = {
 #define X(i, left, right) left,
 	FOLDS(X)
 #undef X
 };
-static const uint8_t rights[N_FOLDS] = {
+const uint8_t fold_rights[N_FOLDS] = {
 #define X(i, left, right) right,
 	FOLDS(X)
 #undef X
@@ -120,7 +120,7 @@ static void scale_at(struct folder *folder, uint32_t place, uint32_t scale)
 
 static int fold(struct folder *folder, uint32_t i)
 {
-	struct node *left = &folder->nodes[lefts[i]], *right = &folder->nodes[rights[i]];
+	struct node *left = &folder->nodes[fold_lefts[i]], *right = &folder->nodes[fold_rights[i]];
 	const struct classes *x, *y;
 	int r;
 
@@ -128,13 +128,13 @@ static int fold(struct folder *folder, uint32_t i)
 		return 0;
 	if (!left->alive) {
 		*left = *right;
-		folder->fields_of[lefts[i]] = folder->fields_of[rights[i]];
+		folder->fields_of[fold_lefts[i]] = folder->fields_of[fold_rights[i]];
 		right->alive = false;
 		folder->moves |= 1U << i;
 		return 0;
 	}
-	x = classes_at(folder, lefts[i]);
-	y = classes_at(folder, rights[i]);
+	x = classes_at(folder, fold_lefts[i]);
+	y = classes_at(folder, fold_rights[i]);
 	if (!worth_folding(folder, x->rows.n, y->rows.n))
 		return 0; /* the right side stays where it is */
 	r = combine(folder->compiler, x, y, &folder->folds[i]);
@@ -142,10 +142,10 @@ static int fold(struct folder *folder, uint32_t i)
 		classes_done(&folder->folds[i]);
 		return r == -E2BIG ? 0 : r;
 	}
-	scale_at(folder, lefts[i], y->rows.n);
+	scale_at(folder, fold_lefts[i], y->rows.n);
 	*left = (struct node){ .alive = true, .folded = true, .source = i };
-	folder->fields_of[lefts[i]] |= folder->fields_of[rights[i]];
-	folder->fields_in[i] = folder->fields_of[lefts[i]];
+	folder->fields_of[fold_lefts[i]] |= folder->fields_of[fold_rights[i]];
+	folder->fields_in[i] = folder->fields_of[fold_lefts[i]];
 	right->alive = false;
 	folder->done |= 1U << i;
 	return 0;

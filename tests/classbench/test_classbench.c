@@ -31,16 +31,6 @@ struct subject {
 	size_t n_headers;
 };
 
-static void free_policy(struct policy **policy)
-{
-	policy_free(*policy);
-}
-
-static void close_trial(struct trial **trial)
-{
-	trial_close(*trial);
-}
-
 static double now_ms(void)
 {
 	struct timespec t;
@@ -101,8 +91,8 @@ static int check_packets(struct subject *subject, struct trial *trial, const str
 
 static int check_set(struct subject *subject)
 {
-	_cleanup_(free_policy) struct policy *policy = build_policy();
-	_cleanup_(close_trial) struct trial *trial = NULL;
+	_cleanup_(policy_freep) struct policy *policy = build_policy();
+	_cleanup_(trial_closep) struct trial *trial = NULL;
 	uint64_t counted = coverage.counted;
 	double start, loaded;
 	int r;

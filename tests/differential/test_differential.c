@@ -17,23 +17,13 @@ struct options {
 	uint64_t first_policy; /* number of the first policy: to come back to a difference */
 };
 
-static void free_policy(struct policy **policy)
-{
-	policy_free(*policy);
-}
-
-static void close_trial(struct trial **trial)
-{
-	trial_close(*trial);
-}
-
 /* Each policy has a seed of its own, so that one of them can be looked at alone. */
 static int check_policy(const struct options *options, uint64_t number)
 {
 	struct rng rng = { options->seed + number * 0x632be59bd9b4e019ULL };
-	_cleanup_(free_policy) struct policy *policy = random_policy(&rng);
+	_cleanup_(policy_freep) struct policy *policy = random_policy(&rng);
 	uint32_t interface = rng_below(&rng, (uint32_t)policy->n_interfaces);
-	_cleanup_(close_trial) struct trial *trial = NULL;
+	_cleanup_(trial_closep) struct trial *trial = NULL;
 	static struct packet packet;
 	int r = trial_open(policy, interface, rng_percent(&rng, 50), &trial);
 

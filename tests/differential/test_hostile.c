@@ -31,21 +31,6 @@ struct options {
 	uint64_t n_packets, seed;
 };
 
-static void free_policy(struct policy **policy)
-{
-	policy_free(*policy);
-}
-
-static void free_thinner(struct thinner **thinner)
-{
-	thinner_free(*thinner);
-}
-
-static void close_trial(struct trial **trial)
-{
-	trial_close(*trial);
-}
-
 /* What a linear matcher looks at if no rule decides. */
 static uint64_t linear_cost(const struct policy *policy)
 {
@@ -116,9 +101,9 @@ static int check_packets(const struct options *options, const struct policy *pol
 /* The exit status: 0, or 1 with the difference on stderr. */
 static int check_hostile(const struct hostile *hostile, const struct options *options)
 {
-	_cleanup_(free_policy) struct policy *policy = build_policy();
-	_cleanup_(free_thinner) struct thinner *thinner = NULL;
-	_cleanup_(close_trial) struct trial *trial = NULL;
+	_cleanup_(policy_freep) struct policy *policy = build_policy();
+	_cleanup_(thinner_freep) struct thinner *thinner = NULL;
+	_cleanup_(trial_closep) struct trial *trial = NULL;
 	int r;
 
 	build_interface(policy, "wan", build_ruleset(policy, "internet", VERDICT_PASS));

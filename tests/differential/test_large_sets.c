@@ -24,21 +24,6 @@ struct options {
 	double scale; /* of the sets */
 };
 
-static void free_policy(struct policy **policy)
-{
-	policy_free(*policy);
-}
-
-static void free_thinner(struct thinner **thinner)
-{
-	thinner_free(*thinner);
-}
-
-static void close_trial(struct trial **trial)
-{
-	trial_close(*trial);
-}
-
 static double now_ms(void)
 {
 	struct timespec t;
@@ -239,9 +224,9 @@ static int check_sweep(struct probe_case *c)
 static int check_shape(const struct shape *shape, const struct options *options)
 {
 	struct rng rng = { options->seed };
-	_cleanup_(free_policy) struct policy *policy = policy_of(shape, &rng, options->scale);
-	_cleanup_(free_thinner) struct thinner *thinner = thinner_new(policy);
-	_cleanup_(close_trial) struct trial *trial = NULL;
+	_cleanup_(policy_freep) struct policy *policy = policy_of(shape, &rng, options->scale);
+	_cleanup_(thinner_freep) struct thinner *thinner = thinner_new(policy);
+	_cleanup_(trial_closep) struct trial *trial = NULL;
 	struct probe_case c = { .shape = shape, .policy = policy, .thinner = thinner };
 	double start = now_ms(), loaded;
 	size_t n_prefixes = 0;

@@ -80,14 +80,9 @@ struct thinner *thinner_free(struct thinner *thinner)
 	return NULL;
 }
 
-static void free_thinner(struct thinner **thinner)
-{
-	thinner_free(*thinner);
-}
-
 struct thinner *thinner_new(const struct policy *policy)
 {
-	_cleanup_(free_thinner) struct thinner *thinner = calloc(1, sizeof(*thinner));
+	_cleanup_(thinner_freep) struct thinner *thinner = calloc(1, sizeof(*thinner));
 	const size_t most = (size_t)N_ADDRESS_FIELDS * N_LENGTHS;
 
 	if (!thinner)

@@ -16,6 +16,12 @@ struct thinner;
 struct thinner *thinner_new(const struct policy *policy);
 struct thinner *thinner_free(struct thinner *thinner); /* NULL is fine; returns NULL */
 
+/* For _cleanup_(). */
+static inline void thinner_freep(struct thinner **thinner)
+{
+	thinner_free(*thinner);
+}
+
 /* The policy for packets with these addresses, valid up to the next call. IPv4 addresses are the
  * upper 32 bits. */
 const struct policy *thin(struct thinner *thinner, enum family family,

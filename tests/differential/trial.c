@@ -42,11 +42,6 @@ struct trial *trial_close(struct trial *trial)
 	return NULL;
 }
 
-static void close_trial(struct trial **trial)
-{
-	trial_close(*trial);
-}
-
 /* --- a difference, for people ------------------------------------------------------------- */
 
 static size_t policy_size(const struct policy *policy)
@@ -296,7 +291,7 @@ static int prepare(struct trial *trial, struct diags *diags)
 int trial_open(const struct policy *policy, size_t interface, bool redirects_exist,
 	       struct trial **ret)
 {
-	_cleanup_(close_trial) struct trial *trial = calloc(1, sizeof(*trial));
+	_cleanup_(trial_closep) struct trial *trial = calloc(1, sizeof(*trial));
 	_cleanup_(diags_free) struct diags diags = {};
 	int r;
 

@@ -24,6 +24,12 @@ int trial_open(const struct policy *policy, size_t interface, bool redirects_exi
 	       struct trial **ret);
 struct trial *trial_close(struct trial *trial); /* NULL is fine; returns NULL */
 
+/* For _cleanup_(). */
+static inline void trial_closep(struct trial **trial)
+{
+	trial_close(*trial);
+}
+
 /*
  * trial_packet() - one packet through both.
  * @judged_by: the policy that the oracle judges by, NULL: the trial's own. Where the own is too

@@ -133,11 +133,6 @@ struct costs {
 	struct cost live, probe;
 };
 
-static void tables_freep(struct tables **tables)
-{
-	tables_free(*tables);
-}
-
 static void counters_closep(struct counters **counters)
 {
 	counters_close(*counters);
