@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "diag.h"
+#include "live_sets.h"
 #include "policy.h"
 #include "stats.h"
 
@@ -125,6 +126,27 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags);
 int gate_get_status(struct gate *gate, struct gate_status *ret);
 int gate_get_stats(struct gate *gate, struct stats *ret);
 int gate_get_rules(struct gate *gate, struct gate_rules *ret);
+
+/* Live sets: as live_sets_add() and the others of live_sets.h. */
+int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,
+		 struct live_result *ret, struct diags *diags);
+int gate_set_del(struct gate *gate, const char *set, const struct live_prefix *items, size_t n,
+		 struct live_result *ret, struct diags *diags);
+int gate_set_flush(struct gate *gate, const char *set, struct live_result *ret,
+		   struct diags *diags);
+int gate_set_replace(struct gate *gate, const char *set, const struct live_request *items, size_t n,
+		     struct live_result *ret, struct diags *diags);
+int gate_set_test(struct gate *gate, const char *set, const struct live_prefix *prefix,
+		  struct live_listed *ret, struct diags *diags);
+int gate_set_list(struct gate *gate, const char *set, const struct live_prefix *after, size_t most,
+		  struct live_list *ret, struct diags *diags);
+int gate_set_status(struct gate *gate, const char *set, struct live_set_states *ret,
+		    struct diags *diags);
+bool gate_set_may_write(const struct gate *gate, const char *set, uid_t uid);
+bool gate_set_is_writer(const struct gate *gate, uid_t uid);
+/* As live_sets_tick(). */
+uint64_t gate_set_tick(struct gate *gate);
+
 /* Let every packet of an interface (logical name or port; NULL: of all) pass, or filter it
  * again. Sticky: holds until told otherwise, over reloads and restarts of the daemon. */
 int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags);

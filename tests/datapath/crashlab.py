@@ -112,6 +112,7 @@ def assert_tidy(test, gate, n_ports=2):
     test.assertEqual(len(ports), n_ports, ports)
     generation = gate.stats().generation
     wanted = ["counters/base-0", "counters/page-0", "counters/pages", "counters/registry",
+              "live/comments", "live/registry", "live/state", "live/v4", "live/v6",
               f"generations/{generation}/manifest"]
     interfaces = gate.status()["interfaces"]
     for port in ports:
