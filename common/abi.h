@@ -260,17 +260,37 @@ enum lpm4_kind {
 	((row_words) > 1 ? ((row_words) + ROW_WORD_BITS - 1) / ROW_WORD_BITS : 0)
 
 /*
- * Live sets: prefixes that come and go while programs run. Each set has a slot, which it keeps
- * over generations, and in it two LPM_TRIEs, one a family, that two arrays of maps lead to. A rule
- * that names one has its bit set in every row that it may match by; where it is found, the tries
- * are asked (struct rule_extra).
+ * Live sets: prefixes that come and go while programs run. A rule that names one has its bit set in
+ * every row that it may match by; where it is found, the set is asked (struct rule_extra).
+ *
+ * Each set has a slot, which it keeps over generations, and there a table of each kind: of single
+ * addresses a hash table, which costs a tenth of a trie with as many; of wider prefixes an LPM_TRIE.
+ * Arrays of maps lead to them. A slot has two banks, of which live_state.banks says which packets
+ * use, so that all tables of a set change in one moment.
  */
+/* clang-format off */
+/* X(identifier, name of the array of maps, type of a table, bytes of a key) */
+#define LIVE_TABLES(X)                                                  \
+	X(LIVE_HOSTS_V4, live_hosts_v4, BPF_MAP_TYPE_HASH, 4)           \
+	X(LIVE_HOSTS_V6, live_hosts_v6, BPF_MAP_TYPE_HASH, 16)          \
+	X(LIVE_NETS_V4, live_nets_v4, BPF_MAP_TYPE_LPM_TRIE, 8)         \
+	X(LIVE_NETS_V6, live_nets_v6, BPF_MAP_TYPE_LPM_TRIE, 20)
+
+enum live_table {
+#define X(id, name, type, key_size) id,
+	LIVE_TABLES(X)
+#undef X
+	N_LIVE_TABLES
+};
+/* clang-format on */
+
+#define LIVE_BANKS 2
+#define LIVE_INDEX(slot, bank) ((slot)*LIVE_BANKS + (bank))
+
 struct live_key {
 	__u32 len;     /* prefix length */
 	__u8 addr[16]; /* as on the wire; an IPv4 key has the first 4 bytes only */
 };
-#define LIVE_KEY_SIZE_V4 8
-#define LIVE_KEY_SIZE_V6 20
 
 struct live_entry {
 	__u64 until; /* it holds while jiffies64 is below: the latest end of itself and of the
@@ -288,7 +308,9 @@ struct clock_reading {
 
 /* One for all generations. Bits are those of slots. */
 struct live_state {
-	__u64 filled[N_FAMILIES];  /* the trie may have entries */
+	__u64 filled[N_LIVE_TABLES]; /* the table may have entries */
+	__u64 banks;                 /* which bank packets use */
+	__u64 pad[3];
 	__u64 bits[MAX_LIVE_SETS]; /* 1 << slot: a number that the verifier does not know */
 };
 
@@ -378,7 +400,8 @@ struct ruleset_config {
 _Static_assert(sizeof(struct counter) == 16, "ABI");
 _Static_assert(sizeof(struct counter_page) <= 32768, "a per-CPU value");
 _Static_assert(sizeof(struct rule_action) == 8, "ABI");
-_Static_assert(sizeof(struct live_key) == LIVE_KEY_SIZE_V6, "ABI");
+_Static_assert(sizeof(struct live_key) == 20, "ABI");
+_Static_assert(sizeof(struct live_state) == 64 + 8 * MAX_LIVE_SETS, "ABI");
 _Static_assert(sizeof(struct live_entry) == 16, "ABI");
 _Static_assert(sizeof(struct rule_extra) == 32, "ABI");
 _Static_assert(sizeof(struct ruleset_config) ==

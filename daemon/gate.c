@@ -92,6 +92,9 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 	if (!gate->config_path || !gate->lists || set_state_dir(gate, options->state_dir) < 0)
 		return -ENOMEM;
 	r = datapath_open(options->pin_dir, true, &gate->datapath, diags);
+	if (r >= 0)
+		r = live_sets_new(datapath_live_maps(gate->datapath), options->state_dir,
+				  &gate->live, diags);
 	if (r < 0)
 		return r;
 	manifest = datapath_manifest(gate->datapath);
@@ -109,6 +112,7 @@ struct gate *gate_free(struct gate *gate)
 {
 	if (!gate)
 		return NULL;
+	live_sets_free(gate->live);
 	datapath_close(gate->datapath);
 	list_cache_free(gate->lists);
 	gate_list_copies_free(gate->list_copies, gate->n_list_copies);
@@ -194,9 +198,12 @@ static int load_and_install(struct gate *gate, struct local_addresses *self, boo
 
 	r = load(gate->config_path, &options, &policy, &tables, diags);
 	if (r >= 0)
+		r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
+	if (r >= 0)
 		r = datapath_install(gate->datapath, policy, tables, how, diags);
 	list_cache_end(gate->lists, r >= 0);
 	if (r >= 0) {
+		live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
 		gate->loaded = true;
 		gate->next_expiry = (uint64_t)policy->next_expiry;
 		take_self(gate, self);

@@ -49,6 +49,7 @@ int gate_detach(struct gate *gate, struct diags *diags)
 
 	if (r >= 0) {
 		gate->detached = true;
+		gate->live = live_sets_free(gate->live);
 		log_set_generation(0);
 	}
 	return r;

@@ -12,6 +12,7 @@
 struct gate {
 	char *config_path;
 	struct datapath *datapath;
+	struct live_sets *live;             /* NULL once detached */
 	struct list_cache *lists;           /* of the policy in force */
 	struct gate_list_copy *list_copies; /* of the policy in force */
 	size_t n_list_copies;

@@ -73,6 +73,7 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 		log_diags(diags);
 	loop_report(loop);
 	expiry_timer_set(loop->expiry, loop->gate, result >= 0);
+	live_timer_set(loop->live);
 	if (result >= 0)
 		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
 	else if (diags && diags->n_errors)
@@ -280,6 +281,9 @@ void loop_on_control(const struct control_event *event, void *userdata)
 {
 	struct loop *loop = userdata;
 	bool is_reload = strcmp(event->method, "Reload") == 0;
+
+	if (event->done)
+		live_timer_set(loop->live);
 
 	if (!event->done) {
 		log_notice("user %u (process %d) asks: %s%s%s", event->uid, (int)event->pid,

@@ -16,6 +16,7 @@
 #include "expiry.h"
 #include "gate.h"
 #include "links.h"
+#include "live_timer.h"
 
 #define STOP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define RELOAD_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -26,6 +27,7 @@ struct loop {
 	struct gate *gate;
 	struct links *links;
 	struct expiry_timer *expiry;
+	struct live_timer *live;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
 	bool self_failed;    /* the last loop_on_addresses() did */

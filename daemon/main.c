@@ -16,6 +16,7 @@
 #include "gate.h"
 #include "job.h"
 #include "links.h"
+#include "live_timer.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -31,6 +32,11 @@ static void free_gate(struct gate **gate)
 static void free_expiry(struct expiry_timer **expiry)
 {
 	expiry_timer_free(*expiry);
+}
+
+static void free_live(struct live_timer **live)
+{
+	live_timer_free(*live);
 }
 
 static void free_control(struct control **control)
@@ -144,6 +150,7 @@ static enum exit_status run(const struct options *options)
 	_cleanup_(free_gate) struct gate *gate = NULL;
 	_cleanup_(free_links) struct links *links = NULL, *addresses = NULL;
 	_cleanup_(free_expiry) struct expiry_timer *expiry = NULL;
+	_cleanup_(free_live) struct live_timer *live = NULL;
 	_cleanup_(free_control) struct control *control = NULL;
 	_cleanup_close_ int socket_fd = -1;
 	struct loop loop = { 0 };
@@ -173,6 +180,10 @@ static enum exit_status run(const struct options *options)
 	if (r < 0)
 		goto refuse;
 	loop.gate = gate;
+	r = live_timer_new(event, gate, &live);
+	if (r < 0)
+		return STATUS_FAILED;
+	loop.live = live;
 
 	r = control_new(event, gate, TAKE_FD(socket_fd), options->socket, &control, &diags);
 	if (r < 0)
@@ -191,6 +202,7 @@ static enum exit_status run(const struct options *options)
 	diags_free(&diags);
 	loop_report(&loop);
 	expiry_timer_set(expiry, gate, true);
+	live_timer_set(live);
 
 	r = sd_event_loop(event);
 	if (r < 0) { /* not a stop that anybody asked for: the gate goes on without us */

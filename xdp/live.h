@@ -15,36 +15,22 @@
 
 TABLE_MAP(extras, sizeof(struct rule_extra));
 
-struct live_trie_v4 {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1);
-	__uint(key_size, LIVE_KEY_SIZE_V4);
-	__uint(value_size, sizeof(struct live_entry));
-};
-
-struct live_trie_v6 {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1);
-	__uint(key_size, LIVE_KEY_SIZE_V6);
-	__uint(value_size, sizeof(struct live_entry));
-};
-
-/* By slot. An update replaces all entries of a set and a family at once. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, MAX_LIVE_SETS);
-	__type(key, __u32);
-	__array(values, struct live_trie_v4);
-} live_v4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, MAX_LIVE_SETS);
-	__type(key, __u32);
-	__array(values, struct live_trie_v6);
-} live_v6 SEC(".maps");
+/* By LIVE_INDEX(). */
+#define LIVE_TABLE(id, name, table_type, table_key_size)                                           \
+	struct name##_table {                                                                      \
+		__uint(type, table_type);                                                          \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__uint(max_entries, 1);                                                            \
+		__uint(key_size, table_key_size);                                                  \
+		__uint(value_size, sizeof(struct live_entry));                                     \
+	};                                                                                         \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
+		__uint(max_entries, MAX_LIVE_SETS *LIVE_BANKS);                                    \
+		__type(key, __u32);                                                                \
+		__array(values, struct name##_table);                                              \
+	} name SEC(".maps");
+LIVE_TABLES(LIVE_TABLE)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -57,21 +43,39 @@ struct {
 /* The functions here that are judged by themselves begin with config.uses_live, so that a policy
  * without live sets needs none of the maps. */
 
-/* Does the set in the slot hold the address? One function for both families and fields. */
-__noinline int live_lookup(__u32 slot, const struct live_key *key, __u32 v6)
+static __always_inline bool live_is_on(const struct live_entry *entry)
+{
+	return entry->until == LIVE_UNTIL_FOREVER || bpf_jiffies64() < entry->until;
+}
+
+/* The entry of the address in the table at the index, or NULL. */
+#define LIVE_ENTRY(name, index, key)                                                               \
+	({                                                                                         \
+		void *_table = bpf_map_lookup_elem(&(name), &(index));                             \
+		_table ? bpf_map_lookup_elem(_table, key) : NULL;                                  \
+	})
+
+/* Does a table at the index have the address? One function for both fields; nets: the wider
+ * prefixes. An address' own entry knows of those that cover it. */
+__noinline int live_ask_hosts(__u32 index, const struct live_key *key, __u32 v6)
 {
 	const struct live_entry *entry;
-	void *trie;
+
+	if (!config.uses_live || !key)
+		return -1;
+	entry = v6 ? LIVE_ENTRY(live_hosts_v6, index, key->addr)
+		   : LIVE_ENTRY(live_hosts_v4, index, key->addr);
+	return entry ? live_is_on(entry) : -1;
+}
+
+__noinline int live_ask_nets(__u32 index, const struct live_key *key, __u32 v6)
+{
+	const struct live_entry *entry;
 
 	if (!config.uses_live || !key)
 		return 0;
-	trie = v6 ? bpf_map_lookup_elem(&live_v6, &slot) : bpf_map_lookup_elem(&live_v4, &slot);
-	if (!trie)
-		return 0;
-	entry = bpf_map_lookup_elem(trie, key);
-	if (!entry)
-		return 0;
-	return entry->until == LIVE_UNTIL_FOREVER || bpf_jiffies64() < entry->until;
+	entry = v6 ? LIVE_ENTRY(live_nets_v6, index, key) : LIVE_ENTRY(live_nets_v4, index, key);
+	return entry && live_is_on(entry);
 }
 
 static __always_inline void live_make_key(const struct packet *packet, enum address_field field,
@@ -95,17 +99,23 @@ static __always_inline __u64 live_holding(const struct packet *packet, enum addr
 					  const struct live_state *sets)
 {
 	__u32 v6 = packet->family == FAMILY_V6;
-	__u64 filled = sets->filled[v6], holding = 0;
+	__u64 hosts = sets->filled[v6 ? LIVE_HOSTS_V6 : LIVE_HOSTS_V4];
+	__u64 nets = sets->filled[v6 ? LIVE_NETS_V6 : LIVE_NETS_V4];
+	__u64 holding = 0;
 	struct live_key key;
 
-	if (!filled)
+	if (!(hosts | nets))
 		return 0;
 	live_make_key(packet, field, &key);
 	for (__u32 i = 0; i < MAX_LIVE_SETS && i < config.n_live[field]; i++) {
 		__u32 slot = config.live_slots[field][i] % MAX_LIVE_SETS;
 		__u64 bit = sets->bits[slot];
+		__u32 index = LIVE_INDEX(slot, (sets->banks & bit) != 0);
+		int held = hosts & bit ? live_ask_hosts(index, &key, v6) : -1;
 
-		if (filled & bit && live_lookup(slot, &key, v6))
+		if (held < 0)
+			held = nets & bit ? live_ask_nets(index, &key, v6) : 0;
+		if (held)
 			holding |= bit;
 	}
 	return holding;

@@ -317,3 +317,8 @@ int datapath_read_counter(struct datapath *datapath, uint32_t slot, struct count
 {
 	return counters_read(datapath->counters, slot, ret);
 }
+
+struct live_maps *datapath_live_maps(const struct datapath *datapath)
+{
+	return datapath->live_maps;
+}

@@ -12,6 +12,7 @@
 #include "compile.h"
 #include "counters.h"
 #include "diag.h"
+#include "live_maps.h"
 #include "manifest.h"
 #include "policy.h"
 #include "port.h"
@@ -71,6 +72,9 @@ struct datapath_interface {
 };
 void datapath_interface(const struct datapath *datapath, uint32_t index,
 			struct datapath_interface *ret);
+
+/* What the kernel holds of live sets; the datapath's. */
+struct live_maps *datapath_live_maps(const struct datapath *datapath);
 
 /* See counters_snapshot(). */
 void datapath_snapshot_counters(struct datapath *datapath);

@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "jiffies.h"
 #include "kernel.h"
@@ -17,6 +16,8 @@
 
 #define FOLDER "live"
 #define MAX_ENTRIES (64U << 20) /* of a trie, which takes memory for those only that it has */
+#define FIRST_CAPACITY 1024
+#define GROWTH 4
 #define COMMENT_KEY_BITS_AHEAD 16
 
 /* Of the map of comments, an LPM_TRIE since it takes no memory for what it does not hold. Found is
@@ -36,51 +37,65 @@ struct live_name {
 	char text[NAME_LEN]; /* zeros behind it */
 };
 
+/* The tables of a set. A hash table takes memory for as many entries as it may have, so it is made
+ * anew, larger, when it is full. */
+struct tables_of {
+	int fds[N_LIVE_TABLES]; /* -1: there is none */
+	uint32_t capacity[N_LIVE_TABLES];
+	bool filled[N_LIVE_TABLES];
+};
+
+/* Value of the registry. */
+struct live_owner {
+	uint32_t slot;
+	uint32_t restored; /* bool */
+};
+
 struct live_maps {
-	int registry_fd;          /* name to slot */
-	int tries_fd[N_FAMILIES]; /* ARRAY_OF_MAPS by slot */
+	int registry_fd; /* name to slot */
 	int state_fd, comments_fd;
-	struct live_state *state; /* mapped */
+	int arrays_fd[N_LIVE_TABLES]; /* ARRAY_OF_MAPS, by LIVE_INDEX() */
+	struct live_state *state;     /* mapped */
 	struct jiffies_clock clock;
 	struct live_name names[MAX_LIVE_SETS];
-	int fds[MAX_LIVE_SETS][N_FAMILIES]; /* the tries; -1 */
-	int new_fds[N_FAMILIES];            /* between begin and commit */
-	uint32_t new_slot;                  /* NO_SLOT: no replacement is under way */
-	bool new_filled[N_FAMILIES];
+	bool restored[MAX_LIVE_SETS];
+	struct tables_of tables[MAX_LIVE_SETS]; /* in the bank that packets use */
+	struct tables_of new;                   /* between begin and commit */
+	uint32_t new_slot;                      /* NO_SLOT: no replacement is under way */
 };
 
 #define NO_SLOT UINT32_MAX
+#define TABLES_NONE ((struct tables_of){ .fds = { -1, -1, -1, -1 } })
+_Static_assert(N_LIVE_TABLES == 4, "as many as are in TABLES_NONE");
 
-static const struct bpf_map_info trie_kinds[N_FAMILIES] = {
-	[FAMILY_V4] = {
-		.type = BPF_MAP_TYPE_LPM_TRIE,
-		.name = "xdpgate_live4",
-		.key_size = LIVE_KEY_SIZE_V4,
-		.value_size = sizeof(struct live_entry),
-		.max_entries = MAX_ENTRIES,
-		.map_flags = BPF_F_NO_PREALLOC,
-	},
-	[FAMILY_V6] = {
-		.type = BPF_MAP_TYPE_LPM_TRIE,
-		.name = "xdpgate_live6",
-		.key_size = LIVE_KEY_SIZE_V6,
-		.value_size = sizeof(struct live_entry),
-		.max_entries = MAX_ENTRIES,
-		.map_flags = BPF_F_NO_PREALLOC,
-	},
+static const struct bpf_map_info table_kinds[N_LIVE_TABLES] = {
+#define X(id, array, table_type, table_key_size)                                                   \
+	[id] = { .type = (table_type),                                                             \
+		 .name = "xdpgate_live",                                                           \
+		 .key_size = (table_key_size),                                                     \
+		 .value_size = sizeof(struct live_entry),                                          \
+		 .max_entries = MAX_ENTRIES,                                                       \
+		 .map_flags = BPF_F_NO_PREALLOC },
+	LIVE_TABLES(X)
+#undef X
 };
-static const struct bpf_map_info tries_kind = {
+static const char *const array_names[N_LIVE_TABLES] = {
+#define X(id, array, table_type, table_key_size) [id] = #array,
+	LIVE_TABLES(X)
+#undef X
+};
+static const struct bpf_map_info array_kind = {
 	.type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
-	.name = "xdpgate_tries",
+	.name = "xdpgate_banks",
 	.key_size = sizeof(uint32_t),
 	.value_size = sizeof(uint32_t),
-	.max_entries = MAX_LIVE_SETS,
+	.max_entries = MAX_LIVE_SETS * LIVE_BANKS,
 };
 static const struct bpf_map_info registry_kind = {
 	.type = BPF_MAP_TYPE_HASH,
 	.name = "xdpgate_sets",
 	.key_size = sizeof(struct live_name),
-	.value_size = sizeof(uint32_t),
+	.value_size = sizeof(struct live_owner),
 	.max_entries = MAX_LIVE_SETS,
 	.map_flags = BPF_F_NO_PREALLOC,
 };
@@ -101,16 +116,32 @@ static const struct bpf_map_info comments_kind = {
 	.map_flags = BPF_F_NO_PREALLOC,
 };
 
-static const char *const tries_names[N_FAMILIES] = { [FAMILY_V4] = "v4", [FAMILY_V6] = "v6" };
-
 /* --- keys -------------------------------------------------------------------------------- */
 
-static struct live_key live_key(const struct live_prefix *prefix)
+enum live_table live_table_of(const struct live_prefix *prefix)
 {
-	struct live_key key = { .len = prefix->len };
+	if (prefix->family == FAMILY_V4)
+		return prefix->len == 32 ? LIVE_HOSTS_V4 : LIVE_NETS_V4;
+	return prefix->len == 128 ? LIVE_HOSTS_V6 : LIVE_NETS_V6;
+}
 
-	memcpy(key.addr, prefix->addr, sizeof(key.addr));
-	return key;
+static bool is_hosts(enum live_table table)
+{
+	return table == LIVE_HOSTS_V4 || table == LIVE_HOSTS_V6;
+}
+
+static enum family family_of(enum live_table table)
+{
+	return table == LIVE_HOSTS_V4 || table == LIVE_NETS_V4 ? FAMILY_V4 : FAMILY_V6;
+}
+
+/* What a table has as the key of a prefix: the address, behind the length unless all have the same. */
+static const void *table_key(enum live_table table, const struct live_prefix *prefix,
+			     struct live_key *buffer)
+{
+	*buffer = (struct live_key){ .len = prefix->len };
+	memcpy(buffer->addr, prefix->addr, sizeof(buffer->addr));
+	return is_hosts(table) ? (const void *)buffer->addr : buffer;
 }
 
 static struct comment_key comment_key(uint32_t slot, const struct live_prefix *prefix)
@@ -125,54 +156,123 @@ static struct comment_key comment_key(uint32_t slot, const struct live_prefix *p
 	return key;
 }
 
-/* --- slots ------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------ */
 
-static int create_trie(enum family family)
+static int create_table(enum live_table table, uint32_t capacity)
 {
-	const struct bpf_map_info *kind = &trie_kinds[family];
+	const struct bpf_map_info *kind = &table_kinds[table];
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = kind->map_flags);
 
-	return bpf_map_create(kind->type, kind->name, kind->key_size, kind->value_size,
-			      kind->max_entries, &options);
+	return bpf_map_create(kind->type, kind->name, kind->key_size, kind->value_size, capacity,
+			      &options);
 }
 
-/* The trie that stands in the slot; -ENOENT: none. */
-static int open_trie(const struct live_maps *maps, uint32_t slot, enum family family)
+static void close_tables(struct tables_of *tables)
 {
-	uint32_t id;
-	int r = bpf_map_lookup_elem(maps->tries_fd[family], &slot, &id);
-
-	return r < 0 ? r : bpf_map_get_fd_by_id(id);
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		close_fd(&tables->fds[table]);
+	*tables = TABLES_NONE;
 }
 
-/* Its tries, made if they are not there. */
-static int open_slot(struct live_maps *maps, uint32_t slot, struct diags *diags)
+/* All four, empty. */
+static int create_tables(struct tables_of *tables)
+{
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++) {
+		tables->capacity[table] = is_hosts(table) ? FIRST_CAPACITY : MAX_ENTRIES;
+		tables->fds[table] = create_table(table, tables->capacity[table]);
+		if (tables->fds[table] < 0)
+			return tables->fds[table];
+	}
+	return 0;
+}
+
+static uint32_t bank_of(const struct live_maps *maps, uint32_t slot)
+{
+	return maps->state->banks >> slot & 1;
+}
+
+/* Into a bank; the kernel waits until no packet that saw what was there is on its way. */
+static int enter_tables(struct live_maps *maps, const struct tables_of *tables, uint32_t index)
 {
 	int r = 0;
 
-	for (enum family family = 0; r >= 0 && family < N_FAMILIES; family++) {
-		int fd = open_trie(maps, slot, family);
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++)
+		r = bpf_map_update_elem(maps->arrays_fd[table], &index, &tables->fds[table],
+					BPF_ANY);
+	return r;
+}
+
+static int remove_tables(struct live_maps *maps, uint32_t index)
+{
+	int r = 0;
+
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++) {
+		r = bpf_map_delete_elem(maps->arrays_fd[table], &index);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+/* The table that stands at the index; -ENOENT: none. */
+static int open_table(const struct live_maps *maps, uint32_t index, enum live_table table,
+		      uint32_t *ret_capacity)
+{
+	_cleanup_close_ int fd = -1;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	uint32_t id;
+	int r = bpf_map_lookup_elem(maps->arrays_fd[table], &index, &id);
+
+	if (r < 0)
+		return r;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return fd;
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return r;
+	*ret_capacity = info.max_entries;
+	return TAKE_FD(fd);
+}
+
+/* Of a slot: as they are in its bank, made where they are not there. */
+static int open_slot(struct live_maps *maps, uint32_t slot, struct diags *diags)
+{
+	struct tables_of *tables = &maps->tables[slot];
+	uint32_t index = LIVE_INDEX(slot, bank_of(maps, slot));
+	int r = 0;
+
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++) {
+		int fd = open_table(maps, index, table, &tables->capacity[table]);
 
 		if (fd == -ENOENT) {
-			fd = create_trie(family);
+			tables->capacity[table] = is_hosts(table) ? FIRST_CAPACITY : MAX_ENTRIES;
+			fd = create_table(table, tables->capacity[table]);
 			if (fd >= 0)
-				r = bpf_map_update_elem(maps->tries_fd[family], &slot, &fd,
+				r = bpf_map_update_elem(maps->arrays_fd[table], &index, &fd,
 							BPF_ANY);
 		}
-		maps->fds[slot][family] = fd;
+		tables->fds[table] = fd;
 		if (fd < 0)
 			r = fd;
+		tables->filled[table] = maps->state->filled[table] >> slot & 1;
 	}
+	/* What a replacement that was interrupted has left. */
+	if (r >= 0)
+		r = remove_tables(maps, LIVE_INDEX(slot, !bank_of(maps, slot)));
 	return r < 0 ? kernel_error(diags, r, "cannot open the live set '%s'",
 				    maps->names[slot].text)
 		     : 0;
 }
 
+/* --- slots ------------------------------------------------------------------------------- */
+
 static void close_slot(struct live_maps *maps, uint32_t slot)
 {
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		close_fd(&maps->fds[slot][family]);
+	close_tables(&maps->tables[slot]);
 	maps->names[slot] = (struct live_name){};
+	maps->restored[slot] = false;
 }
 
 int live_maps_find(const struct live_maps *maps, const char *name, uint32_t *ret_slot)
@@ -188,6 +288,27 @@ int live_maps_find(const struct live_maps *maps, const char *name, uint32_t *ret
 const char *live_maps_name(const struct live_maps *maps, uint32_t slot)
 {
 	return slot < MAX_LIVE_SETS && maps->names[slot].text[0] ? maps->names[slot].text : NULL;
+}
+
+static int write_registry(struct live_maps *maps, uint32_t slot, bool restored)
+{
+	const struct live_owner owner = { .slot = slot, .restored = restored };
+
+	return bpf_map_update_elem(maps->registry_fd, &maps->names[slot], &owner, BPF_ANY);
+}
+
+bool live_maps_is_restored(const struct live_maps *maps, uint32_t slot)
+{
+	return maps->restored[slot];
+}
+
+int live_maps_set_restored(struct live_maps *maps, uint32_t slot)
+{
+	int r = write_registry(maps, slot, true);
+
+	if (r >= 0)
+		maps->restored[slot] = true;
+	return r;
 }
 
 int live_maps_assign(struct live_maps *maps, const char *name, uint32_t *ret_slot,
@@ -213,7 +334,7 @@ int live_maps_assign(struct live_maps *maps, const char *name, uint32_t *ret_slo
 	snprintf(maps->names[slot].text, NAME_LEN, "%s", name);
 	r = open_slot(maps, slot, diags);
 	if (r >= 0) {
-		r = bpf_map_update_elem(maps->registry_fd, &maps->names[slot], &slot, BPF_ANY);
+		r = write_registry(maps, slot, false);
 		if (r < 0)
 			kernel_error(diags, r, "cannot enter the live set '%s'", name);
 	}
@@ -231,11 +352,11 @@ int live_maps_forget(struct live_maps *maps, uint32_t slot)
 
 	if (!live_maps_name(maps, slot))
 		return -ENOENT;
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		live_maps_set_filled(maps, slot, family, false);
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		live_maps_is_empty(maps, slot, table);
 	r = bpf_map_delete_elem(maps->registry_fd, &maps->names[slot]);
-	for (enum family family = 0; r >= 0 && family < N_FAMILIES; family++)
-		r = bpf_map_delete_elem(maps->tries_fd[family], &slot);
+	for (uint32_t bank = 0; r >= 0 && bank < LIVE_BANKS; bank++)
+		r = remove_tables(maps, LIVE_INDEX(slot, bank));
 	if (r >= 0)
 		close_slot(maps, slot);
 	return r;
@@ -243,26 +364,34 @@ int live_maps_forget(struct live_maps *maps, uint32_t slot)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
-void live_maps_set_filled(struct live_maps *maps, uint32_t slot, enum family family, bool filled)
+/* Atomic: programs read the words at any time. */
+static void set_bit(__u64 *word, uint32_t slot, bool value)
 {
 	uint64_t bit = UINT64_C(1) << slot;
 
-	if (filled)
-		__atomic_fetch_or(&maps->state->filled[family], bit, __ATOMIC_SEQ_CST);
+	if (value)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
 	else
-		__atomic_fetch_and(&maps->state->filled[family], ~bit, __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 }
 
-static bool is_replacing(const struct live_maps *maps, uint32_t slot)
+static void set_filled(struct live_maps *maps, uint32_t slot, enum live_table table, bool filled)
 {
-	return maps->new_slot == slot;
+	if (maps->tables[slot].filled[table] == filled)
+		return;
+	maps->tables[slot].filled[table] = filled;
+	set_bit(&maps->state->filled[table], slot, filled);
 }
 
-static int trie_fd(const struct live_maps *maps, uint32_t slot, enum family family)
+void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum live_table table)
 {
-	if (slot >= MAX_LIVE_SETS || family >= N_FAMILIES)
-		return -EINVAL;
-	return is_replacing(maps, slot) ? maps->new_fds[family] : maps->fds[slot][family];
+	set_filled(maps, slot, table, false);
+}
+
+/* Where entries of the slot go. */
+static struct tables_of *tables_of(struct live_maps *maps, uint32_t slot)
+{
+	return maps->new_slot == slot ? &maps->new : &maps->tables[slot];
 }
 
 static int put_comment(struct live_maps *maps, uint32_t slot, const struct live_prefix *prefix,
@@ -272,7 +401,7 @@ static int put_comment(struct live_maps *maps, uint32_t slot, const struct live_
 	struct comment comment = { .len = key.len };
 	int r;
 
-	if (!text) {
+	if (!text[0]) {
 		r = bpf_map_delete_elem(maps->comments_fd, &key);
 		return r == -ENOENT ? 0 : r;
 	}
@@ -286,120 +415,207 @@ static uint64_t until(const struct live_maps *maps, uint32_t end)
 				   : jiffies_at(&maps->clock, end * UINT64_C(1000000000));
 }
 
+/* All entries of the one into the other, which is larger. */
+static int copy_table(int from, int to)
+{
+	struct live_key key, next, *previous = NULL; /* large enough for a key of any table */
+	struct live_entry entry;
+	int r;
+
+	while ((r = bpf_map_get_next_key(from, previous, &next)) == 0) {
+		r = bpf_map_lookup_elem(from, &next, &entry);
+		if (r >= 0)
+			r = bpf_map_update_elem(to, &next, &entry, BPF_ANY);
+		if (r < 0)
+			return r;
+		key = next;
+		previous = &key;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* A table with more room takes the place of the one that is full, with the same entries. */
+static int grow(struct live_maps *maps, uint32_t slot, enum live_table table)
+{
+	struct tables_of *tables = tables_of(maps, slot);
+	uint32_t capacity = tables->capacity[table] * GROWTH;
+	uint32_t index = LIVE_INDEX(slot, bank_of(maps, slot));
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (capacity > MAX_ENTRIES)
+		return -E2BIG;
+	fd = create_table(table, capacity);
+	if (fd < 0)
+		return fd;
+	r = copy_table(tables->fds[table], fd);
+	if (r >= 0 && tables != &maps->new)
+		r = bpf_map_update_elem(maps->arrays_fd[table], &index, &fd, BPF_ANY);
+	if (r < 0)
+		return r;
+	close_fd(&tables->fds[table]);
+	tables->fds[table] = TAKE_FD(fd);
+	tables->capacity[table] = capacity;
+	return 0;
+}
+
+static int put_entry(struct live_maps *maps, uint32_t slot, const struct live_prefix *prefix,
+		     const struct live_entry *entry)
+{
+	enum live_table table = live_table_of(prefix);
+	struct tables_of *tables = tables_of(maps, slot);
+	struct live_key buffer;
+	const void *key = table_key(table, prefix, &buffer);
+	int r = bpf_map_update_elem(tables->fds[table], key, entry, BPF_ANY);
+
+	if (r != -E2BIG || !is_hosts(table))
+		return r;
+	r = grow(maps, slot, table);
+	return r < 0 ? r : bpf_map_update_elem(tables->fds[table], key, entry, BPF_ANY);
+}
+
 int live_maps_put(struct live_maps *maps, uint32_t slot, const struct live_prefix *prefix,
 		  const struct live_times *times, uint32_t effective_end, const char *comment)
 {
-	struct live_key key = live_key(prefix);
-	struct live_entry entry = {
+	const struct live_entry entry = {
 		.until = until(maps, effective_end),
 		.end = times->end,
 		.since = times->since,
 	};
-	int fd = trie_fd(maps, slot, prefix->family), r;
+	enum live_table table = live_table_of(prefix);
+	int r;
 
-	if (fd < 0)
-		return fd;
-	if (comment) {
+	if (!live_maps_name(maps, slot))
+		return -ENOENT;
+	if (comment && comment[0]) {
 		r = put_comment(maps, slot, prefix, comment);
 		if (r < 0)
 			return r;
 	}
-	if (is_replacing(maps, slot))
-		maps->new_filled[prefix->family] = true;
+	if (maps->new_slot == slot)
+		maps->new.filled[table] = true;
 	else
-		live_maps_set_filled(maps, slot, prefix->family, true);
-	r = bpf_map_update_elem(fd, &key, &entry, BPF_ANY);
-	if (r >= 0 && !comment)
-		put_comment(maps, slot, prefix, NULL);
+		set_filled(maps, slot, table, true);
+	r = put_entry(maps, slot, prefix, &entry);
+	if (r >= 0 && comment && !comment[0])
+		put_comment(maps, slot, prefix, "");
 	return r;
 }
 
 int live_maps_remove(struct live_maps *maps, uint32_t slot, const struct live_prefix *prefix,
 		     bool has_comment)
 {
-	struct live_key key = live_key(prefix);
-	int fd = trie_fd(maps, slot, prefix->family), r;
+	enum live_table table = live_table_of(prefix);
+	struct live_key buffer;
+	int r;
 
-	if (fd < 0)
-		return fd;
-	r = bpf_map_delete_elem(fd, &key);
+	if (!live_maps_name(maps, slot))
+		return -ENOENT;
+	r = bpf_map_delete_elem(tables_of(maps, slot)->fds[table],
+				table_key(table, prefix, &buffer));
 	if (r >= 0 && has_comment)
-		put_comment(maps, slot, prefix, NULL);
+		put_comment(maps, slot, prefix, "");
 	return r;
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static bool is_valid(const struct live_key *key, enum family family)
+/* The prefix of a key; false: it is none that we write. */
+static bool prefix_of(enum live_table table, const struct live_key *key, struct live_prefix *ret)
 {
+	enum family family = family_of(table);
 	unsigned int width = family == FAMILY_V4 ? 32 : 128;
+	struct live_prefix prefix = { .family = family, .len = width };
 
-	if (key->len > width)
-		return false;
-	for (unsigned int bit = key->len; bit < 128; bit++)
-		if (key->addr[bit / 8] & 0x80 >> bit % 8)
+	if (is_hosts(table)) {
+		memcpy(prefix.addr, key, width / 8);
+	} else {
+		if (key->len >= width)
 			return false;
+		prefix.len = key->len;
+		memcpy(prefix.addr, key->addr, width / 8);
+	}
+	for (unsigned int bit = prefix.len; bit < 128; bit++)
+		if (prefix.addr[bit / 8] & 0x80 >> bit % 8)
+			return false;
+	*ret = prefix;
 	return true;
 }
 
-static int visit_entry(struct live_maps *maps, uint32_t slot, enum family family,
-		       const struct live_key *key, live_maps_visit *visit, void *context)
+static int visit_entry(struct live_maps *maps, uint32_t slot, const struct live_prefix *prefix,
+		       const struct live_entry *entry, live_maps_visit *visit, void *context)
 {
-	struct live_prefix prefix = { .family = family, .len = key->len };
-	struct live_entry entry;
-	struct live_times times;
+	const struct live_times times = { .end = entry->end, .since = entry->since };
+	struct comment_key key = comment_key(slot, prefix);
 	struct comment comment;
-	struct comment_key commented;
-	bool has_comment;
-	int r;
+	bool has_comment = bpf_map_lookup_elem(maps->comments_fd, &key, &comment) == 0 &&
+			   comment.len == key.len;
 
-	r = bpf_map_lookup_elem(maps->fds[slot][family], key, &entry);
-	if (r < 0)
-		return r;
-	memcpy(prefix.addr, key->addr, sizeof(prefix.addr));
-	times = (struct live_times){ .end = entry.end, .since = entry.since };
-	commented = comment_key(slot, &prefix);
-	has_comment = bpf_map_lookup_elem(maps->comments_fd, &commented, &comment) == 0 &&
-		      comment.len == commented.len;
 	comment.text[LIVE_COMMENT_MAX] = '\0';
-	return visit(context, &prefix, &times, has_comment ? comment.text : NULL);
+	return visit(context, prefix, &times, has_comment ? comment.text : NULL);
+}
+
+static int each_of_table(struct live_maps *maps, uint32_t slot, enum live_table table,
+			 live_maps_visit *visit, void *context)
+{
+	struct live_key key = {}, next = {}, *previous = NULL;
+	int fd = maps->tables[slot].fds[table], r = 0;
+	struct live_prefix prefix;
+	struct live_entry entry;
+
+	while (r == 0) {
+		r = bpf_map_get_next_key(fd, previous, &next);
+		if (r < 0)
+			break;
+		key = next;
+		previous = &key;
+		r = bpf_map_lookup_elem(fd, &key, &entry);
+		if (r >= 0 && prefix_of(table, &key, &prefix))
+			r = visit_entry(maps, slot, &prefix, &entry, visit, context);
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 int live_maps_each(struct live_maps *maps, uint32_t slot, live_maps_visit *visit, void *context)
 {
 	int r = 0;
 
-	for (enum family family = 0; r == 0 && family < N_FAMILIES; family++) {
-		struct live_key key = {}, next = {}, *previous = NULL;
-		int fd = maps->fds[slot][family];
-
-		while (r == 0) {
-			r = bpf_map_get_next_key(fd, previous, &next);
-			if (r < 0)
-				break;
-			key = next;
-			previous = &key;
-			if (is_valid(&key, family))
-				r = visit_entry(maps, slot, family, &key, visit, context);
-		}
-		if (r == -ENOENT)
-			r = 0;
-	}
+	for (enum live_table table = 0; r == 0 && table < N_LIVE_TABLES; table++)
+		r = each_of_table(maps, slot, table, visit, context);
 	return r;
+}
+
+int live_maps_sweep_comments(struct live_maps *maps, live_maps_keep *keep, void *context)
+{
+	struct comment_key key = {}, next = {}, *previous = NULL;
+	int r;
+
+	while ((r = bpf_map_get_next_key(maps->comments_fd, previous, &next)) == 0) {
+		struct live_prefix prefix = {
+			.family = next.family,
+			.len = next.len - COMMENT_KEY_BITS_AHEAD,
+		};
+
+		memcpy(prefix.addr, next.addr, sizeof(prefix.addr));
+		if ((next.len < COMMENT_KEY_BITS_AHEAD || next.slot >= MAX_LIVE_SETS ||
+		     next.family >= N_FAMILIES || !keep(context, next.slot, &prefix)) &&
+		    bpf_map_delete_elem(maps->comments_fd, &next) == 0)
+			continue; /* behind the last that was kept */
+		key = next;
+		previous = &key;
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 /* --- replacing --------------------------------------------------------------------------- */
 
 int live_maps_begin(struct live_maps *maps, uint32_t slot, struct diags *diags)
 {
-	int r = 0;
+	int r;
 
 	live_maps_abort(maps);
 	kernel_forget();
-	for (enum family family = 0; r >= 0 && family < N_FAMILIES; family++) {
-		maps->new_filled[family] = false;
-		r = maps->new_fds[family] = create_trie(family);
-	}
+	r = create_tables(&maps->new);
 	if (r < 0) {
 		live_maps_abort(maps);
 		return kernel_error(diags, r, "cannot make room for the live set '%s'",
@@ -409,61 +625,57 @@ int live_maps_begin(struct live_maps *maps, uint32_t slot, struct diags *diags)
 	return 0;
 }
 
-/* A family is wholly of the old entries or wholly of the new, and so is each packet. */
+/*
+ * Tables are entered in the bank that packets do not use, then one bit changes. Before that, packets
+ * are told to ask all tables that either bank has entries in; with each change of an array the
+ * kernel has waited for those that were on their way, so none combines the one bank with what it
+ * knows of the other.
+ */
 int live_maps_commit(struct live_maps *maps, struct diags *diags)
 {
 	uint32_t slot = maps->new_slot;
-	int r = 0;
+	uint32_t bank = bank_of(maps, slot);
+	int r;
 
 	kernel_forget();
-	for (enum family family = 0; r >= 0 && family < N_FAMILIES; family++) {
-		if (maps->new_filled[family])
-			live_maps_set_filled(maps, slot, family, true);
-		r = bpf_map_update_elem(maps->tries_fd[family], &slot, &maps->new_fds[family],
-					BPF_ANY);
-		if (r < 0)
-			break;
-		if (!maps->new_filled[family])
-			live_maps_set_filled(maps, slot, family, false);
-		close_fd(&maps->fds[slot][family]);
-		maps->fds[slot][family] = TAKE_FD(maps->new_fds[family]);
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		if (maps->new.filled[table])
+			set_filled(maps, slot, table, true);
+	r = enter_tables(maps, &maps->new, LIVE_INDEX(slot, !bank));
+	if (r < 0) {
+		live_maps_abort(maps);
+		return kernel_error(diags, r, "cannot replace the entries of the live set '%s'",
+				    maps->names[slot].text);
 	}
-	live_maps_abort(maps);
-	return r < 0 ? kernel_error(diags, r, "cannot replace the entries of the live set '%s'",
-				    maps->names[slot].text)
-		     : 0;
+	set_bit(&maps->state->banks, slot, !bank);
+	/* Done: what follows is tidying up, of which the next start does what is left. */
+	remove_tables(maps, LIVE_INDEX(slot, bank));
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		if (!maps->new.filled[table])
+			set_filled(maps, slot, table, false);
+	close_tables(&maps->tables[slot]);
+	maps->tables[slot] = maps->new;
+	maps->new = TABLES_NONE;
+	maps->new_slot = NO_SLOT;
+	return 0;
 }
 
 void live_maps_abort(struct live_maps *maps)
 {
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		close_fd(&maps->new_fds[family]);
+	close_tables(&maps->new);
 	maps->new_slot = NO_SLOT;
 }
 
 /* --- life -------------------------------------------------------------------------------- */
 
-int live_maps_v4_fd(const struct live_maps *maps)
+int live_maps_tables_fd(const struct live_maps *maps, enum live_table table)
 {
-	return maps->tries_fd[FAMILY_V4];
-}
-
-int live_maps_v6_fd(const struct live_maps *maps)
-{
-	return maps->tries_fd[FAMILY_V6];
+	return maps->arrays_fd[table];
 }
 
 int live_maps_state_fd(const struct live_maps *maps)
 {
 	return maps->state_fd;
-}
-
-uint32_t live_maps_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
 }
 
 struct live_maps *live_maps_close(struct live_maps *maps)
@@ -478,8 +690,8 @@ struct live_maps *live_maps_close(struct live_maps *maps)
 	close_fd(&maps->registry_fd);
 	close_fd(&maps->state_fd);
 	close_fd(&maps->comments_fd);
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		close_fd(&maps->tries_fd[family]);
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		close_fd(&maps->arrays_fd[table]);
 	free(maps);
 	return NULL;
 }
@@ -497,11 +709,11 @@ static struct live_maps *live_maps_new(void)
 		return NULL;
 	maps->registry_fd = maps->state_fd = maps->comments_fd = -1;
 	maps->new_slot = NO_SLOT;
-	for (enum family family = 0; family < N_FAMILIES; family++) {
-		maps->tries_fd[family] = maps->new_fds[family] = -1;
-		for (uint32_t slot = 0; slot < MAX_LIVE_SETS; slot++)
-			maps->fds[slot][family] = -1;
-	}
+	maps->new = TABLES_NONE;
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		maps->arrays_fd[table] = -1;
+	for (uint32_t slot = 0; slot < MAX_LIVE_SETS; slot++)
+		maps->tables[slot] = TABLES_NONE;
 	return maps;
 }
 
@@ -509,13 +721,13 @@ static int open_maps(const struct pins *pins, struct live_maps *maps, struct dia
 {
 	int r = 0;
 
-	for (enum family family = 0; r >= 0 && family < N_FAMILIES; family++) {
-		_cleanup_close_ int example = create_trie(family);
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++) {
+		_cleanup_close_ int example = create_table(table, 1);
 
 		if (example < 0)
 			return kernel_error(diags, example, "cannot create live sets");
-		r = maps->tries_fd[family] =
-			pinned_open(pins, FOLDER, tries_names[family], &tries_kind, example, diags);
+		r = maps->arrays_fd[table] =
+			pinned_open(pins, FOLDER, array_names[table], &array_kind, example, diags);
 	}
 	if (r >= 0)
 		r = maps->registry_fd =
@@ -548,6 +760,7 @@ static int load_registry(struct live_maps *maps, struct diags *diags)
 	int r = 0;
 
 	for (uint32_t i = 0; r >= 0 && i < MAX_LIVE_SETS; i++) {
+		struct live_owner owner;
 		uint32_t slot, taken;
 
 		r = bpf_map_get_next_key(maps->registry_fd, previous, &name);
@@ -555,13 +768,15 @@ static int load_registry(struct live_maps *maps, struct diags *diags)
 			return 0;
 		previous = &name;
 		if (r >= 0)
-			r = bpf_map_lookup_elem(maps->registry_fd, &name, &slot);
+			r = bpf_map_lookup_elem(maps->registry_fd, &name, &owner);
 		if (r < 0)
 			return kernel_error(diags, r, "cannot read the registry of live sets");
+		slot = owner.slot;
 		if (slot >= MAX_LIVE_SETS || !name.text[0] || !memchr(name.text, '\0', NAME_LEN) ||
 		    maps->names[slot].text[0] || live_maps_find(maps, name.text, &taken) == 0)
 			continue;
 		maps->names[slot] = name;
+		maps->restored[slot] = owner.restored == 1;
 		r = open_slot(maps, slot, diags);
 	}
 	return r;

@@ -144,17 +144,17 @@ static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *m
 static int reuse_live_maps(struct ruleset_bpf *skeleton, const struct live_maps *live,
 			   const struct ruleset_config *config)
 {
-	struct bpf_map *const maps[] = { skeleton->maps.live_v4, skeleton->maps.live_v6,
-					 skeleton->maps.live_state };
+#define X(id, array, type, key_size) skeleton->maps.array,
+	struct bpf_map *const maps[] = { LIVE_TABLES(X) skeleton->maps.live_state };
+#undef X
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && !config->uses_live && i < ARRAY_SIZE(maps); i++)
 		r = bpf_map__set_autocreate(maps[i], false);
 	if (r < 0 || !config->uses_live || !live)
 		return r;
-	r = bpf_map__reuse_fd(skeleton->maps.live_v4, live_maps_v4_fd(live));
-	if (r >= 0)
-		r = bpf_map__reuse_fd(skeleton->maps.live_v6, live_maps_v6_fd(live));
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++)
+		r = bpf_map__reuse_fd(maps[table], live_maps_tables_fd(live, table));
 	if (r >= 0)
 		r = bpf_map__reuse_fd(skeleton->maps.live_state, live_maps_state_fd(live));
 	return r;

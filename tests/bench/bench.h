@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "build-policy.h"
 #include "frame.h"
 #include "gate-load.h"
 #include "harness.h"
@@ -50,6 +51,7 @@ int bench_packet(struct bench *bench);
 int bench_prefixes(struct bench *bench);
 int bench_countries(struct bench *bench);
 int bench_rules(struct bench *bench);
+int bench_live_sets(struct bench *bench);
 int bench_reload(struct bench *bench);
 
 /* countries.c: 237 lists from the data folder, or made up; and the policy with a set and a

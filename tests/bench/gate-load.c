@@ -18,6 +18,7 @@
 struct gate_kernel {
 	struct tables *tables;
 	struct counters *counters;
+	struct live_maps *live;
 	struct generation *generation;
 };
 
@@ -74,10 +75,12 @@ static int load_kernel(struct gate_load *load, const struct policy *policy, stru
 	if (r < 0)
 		return r;
 	r = counters_open(NULL, &kernel->counters, diags);
+	if (r >= 0 && policy->n_live_sets)
+		r = live_maps_open(NULL, &kernel->live, diags);
 	start = now_ms();
 	if (r >= 0)
 		r = generation_build(policy, kernel->tables, 1, true, kernel->counters,
-				     NULL, &kernel->generation, diags);
+				     kernel->live, &kernel->generation, diags);
 	if (r >= 0)
 		r = ruleset_load(&kernel->generation->maps, kernel->counters,
 				 &kernel->generation->configs[0], true, &load->program_fd, NULL,
@@ -105,6 +108,11 @@ int gate_load(const struct policy *policy, struct gate_load *ret)
 	return r;
 }
 
+struct live_maps *gate_load_live(const struct gate_load *load)
+{
+	return load->kernel->live;
+}
+
 void gate_unload(struct gate_load *load)
 {
 	double start = now_ms();
@@ -116,6 +124,7 @@ void gate_unload(struct gate_load *load)
 	generation_free(load->kernel->generation);
 	load->cost.remove_ms = now_ms() - start;
 	counters_close(load->kernel->counters);
+	live_maps_close(load->kernel->live);
 	tables_free(load->kernel->tables);
 	free(TAKE_PTR(load->kernel));
 }

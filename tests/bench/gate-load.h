@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "live_maps.h"
 #include "policy.h"
 
 struct gate_cost {
@@ -24,6 +25,9 @@ struct gate_load {
 	struct gate_cost cost;
 	struct gate_kernel *kernel; /* what keeps it there */
 };
+
+/* Where its live sets are, in the order of the policy: slot 0, 1, …; NULL: it has none. */
+struct live_maps *gate_load_live(const struct gate_load *load);
 
 /* Load the first interface's program. A refusal by compiler or kernel is success, with
  * .refused set. Negative errno is for trouble of our own. */

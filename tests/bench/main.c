@@ -13,7 +13,8 @@
 
 static const char usage[] =
 	"Usage: xg-bench [OPTION...] [PART...]\n"
-	"Measures the parts (all of them: packet prefixes countries rules reload) and prints a\n"
+	"Measures the parts (all of them: packet prefixes countries rules\n"
+	"live-sets reload) and prints a\n"
 	"table.\n\n"
 	"  --quick       fewer and smaller policies, fewer rounds\n"
 	"  --json FILE   write the figures there, too\n"
@@ -25,7 +26,7 @@ static const struct part {
 } parts[] = {
 	{ "packet", bench_packet },       { "prefixes", bench_prefixes },
 	{ "countries", bench_countries }, { "rules", bench_rules },
-	{ "reload", bench_reload },
+	{ "live-sets", bench_live_sets }, { "reload", bench_reload },
 };
 
 static const struct part *find_part(const char *name)

@@ -207,6 +207,11 @@ int gate_reload(struct gate *gate, struct diags *diags)
 	return r;
 }
 
+uint64_t gate_set_tick(struct gate *gate)
+{
+	return 0;
+}
+
 uint64_t gate_next_expiry(const struct gate *gate)
 {
 	return gate->next_expiry;

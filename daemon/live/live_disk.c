@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * live_disk.c: sets with `persist: true` on disk. While the system runs, the kernel has the truth;
+ * the journal is read when a set gets its slot, which is once after a boot, and written anew where
+ * it may have missed something. A change that cannot be written is in force nevertheless: a ban that
+ * waits for a full disk helps nobody.
+ */
+#include "live_sets_internal.h"
+
+#include <string.h>
+
+#include "util.h"
+
+static void note_error(struct set *set, const struct diags *own, struct diags *diags)
+{
+	const char *message = own->n ? own->items[0].message : "out of memory";
+
+	free(set->journal_error);
+	set->journal_error = strdup(message);
+	if (diags)
+		diag_warning(diags, NULL,
+			     "changes of the live set '%s' are in force but not on disk: %s",
+			     set->name, message);
+}
+
+static void all_is_well(struct set *set)
+{
+	free(TAKE_PTR(set->journal_error));
+}
+
+void live_close_journal(struct set *set)
+{
+	set->journal = journal_close(set->journal);
+	all_is_well(set);
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static int say_nothing(void *context, const struct live_view *view, bool gone)
+{
+	return 0;
+}
+
+/* Bounded by how long it was to hold, if the clock was wrong then or is wrong now. */
+static int replay(void *context, const struct journal_record *record)
+{
+	struct live_store *store = context;
+	uint64_t now = live_now_real(), left;
+	struct live_times times = { .since = record->since };
+	int r;
+
+	left = record->end_real > now ? record->end_real - now : 0;
+	if (left > record->holds)
+		left = record->holds;
+	if (record->gone || (record->end_real && !left)) {
+		r = live_store_remove(store, &record->prefix, say_nothing, NULL);
+		return r == -ENOENT ? 0 : r;
+	}
+	times.end = record->end_real ? live_end((int64_t)left) : LIVE_FOREVER;
+	r = live_store_put(store, &record->prefix, &times, record->comment, say_nothing, NULL);
+	return r < 0 ? r : 0;
+}
+
+static void store_freep(struct live_store **store)
+{
+	live_store_free(*store);
+}
+
+/* Into the set, and into the kernel, what it does not have. */
+static int take_over(struct live_sets *sets, struct set *set, const struct live_store *store)
+{
+	struct live_view view, had;
+	int r = 0;
+
+	for (bool more = live_store_next(store, NULL, &view); more && r >= 0;
+	     more = live_store_next(store, &view.prefix, &view)) {
+		struct live_prefix prefix = view.prefix;
+		struct kernel_side side = { .sets = sets, .set = set, .target = &prefix };
+
+		if (!live_store_find(set->store, &prefix, &had))
+			r = live_store_put(set->store, &prefix, &view.times, view.comment,
+					   live_tell_kernel, &side);
+	}
+	return r < 0 ? r : 0;
+}
+
+static void copy_warnings(const struct diags *from, struct diags *to)
+{
+	for (size_t i = 0; i < from->n; i++)
+		diag_warning(to, NULL, "%s", from->items[i].message);
+}
+
+int live_restore(struct live_sets *sets, struct set *set, struct diags *diags)
+{
+	_cleanup_(store_freep) struct live_store *store = live_store_new();
+	_cleanup_(diags_free) struct diags own = {};
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	live_close_journal(set);
+	r = journal_open(sets->state_dir, set->name, replay, store, &set->journal, &own);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) { /* a policy that cannot have its entries of yesterday is better than none */
+		note_error(set, &own, diags);
+		return 0;
+	}
+	copy_warnings(&own, diags);
+	r = take_over(sets, set, store);
+	if (r < 0)
+		return diag_error(diags, NULL, "cannot restore the live set '%s': %s", set->name,
+				  strerror(-r));
+	return 0;
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+static void make_record(const struct live_view *view, struct journal_record *ret)
+{
+	uint32_t now = live_now(), end = view->times.end;
+
+	*ret = (struct journal_record){
+		.prefix = view->prefix,
+		.since = view->times.since,
+		.comment = view->comment,
+	};
+	if (end == LIVE_FOREVER)
+		return;
+	ret->holds = end > now ? end - now : 1;
+	ret->end_real = live_now_real() + ret->holds;
+}
+
+struct walk {
+	const struct live_store *store;
+	struct live_view view;
+	bool begun;
+};
+
+static int next_record(void *context, struct journal_record *ret)
+{
+	struct walk *walk = context;
+	struct live_prefix previous = walk->view.prefix;
+
+	if (!live_store_next(walk->store, walk->begun ? &previous : NULL, &walk->view))
+		return 0;
+	walk->begun = true;
+	make_record(&walk->view, ret);
+	return 1;
+}
+
+static int ignore_record(void *context, const struct journal_record *record)
+{
+	return 0;
+}
+
+void live_rewrite_journal(struct live_sets *sets, struct set *set, struct diags *diags)
+{
+	_cleanup_(diags_free) struct diags own = {};
+	struct walk walk = { .store = set->store };
+	int r = 0;
+
+	if (!sets->state_dir)
+		return;
+	if (!set->journal)
+		r = journal_open(sets->state_dir, set->name, ignore_record, NULL, &set->journal,
+				 &own);
+	if (r >= 0)
+		r = journal_compact(set->journal, next_record, &walk, &own);
+	if (r < 0)
+		note_error(set, &own, diags);
+	else
+		all_is_well(set);
+}
+
+void live_journal_put(struct set *set, const struct live_view *view)
+{
+	struct journal_record record;
+
+	if (!set->journal)
+		return;
+	make_record(view, &record);
+	if (journal_add(set->journal, &record) < 0)
+		note_error(set, &(struct diags){}, NULL);
+}
+
+void live_journal_gone(struct set *set, const struct live_prefix *prefix)
+{
+	const struct journal_record record = { .prefix = *prefix, .gone = true };
+
+	if (set->journal && journal_add(set->journal, &record) < 0)
+		note_error(set, &(struct diags){}, NULL);
+}
+
+void live_journal_sync(struct live_sets *sets, struct set *set, struct diags *diags)
+{
+	_cleanup_(diags_free) struct diags own = {};
+
+	if (!set->persist || !sets->state_dir)
+		return;
+	/* Something is missing from it already: all of it anew. */
+	if (set->journal_error || !set->journal) {
+		live_rewrite_journal(sets, set, diags);
+		return;
+	}
+	if (journal_sync(set->journal, &own) < 0)
+		note_error(set, &own, diags);
+	else if (journal_is_wasteful(set->journal, live_set_count(set)))
+		live_rewrite_journal(sets, set, diags);
+}
