@@ -19,19 +19,21 @@ struct journal;
 
 struct journal_record {
 	struct live_prefix prefix;
-	bool gone;           /* the entry was removed */
+	bool gone;           /* the entry was removed; the rest is 0 */
 	uint64_t end_real;   /* seconds since 1970; 0: for ever */
 	uint32_t holds;      /* seconds from when it was written to its end; 0: for ever */
 	uint32_t since;      /* when it was added, seconds since 1970 */
 	const char *comment; /* NULL: none; valid during the call only */
 };
 
+/* Other than 0: no more, and journal_open() returns that. */
 typedef int journal_visit(void *context, const struct journal_record *record);
 
 /*
  * Open STATE_DIR/live/NAME.journal, or make it. Each record goes to visit() in order. A torn end,
  * as a crash leaves it, is cut off; what cannot be read for other reasons is a warning that names
- * file and line, the rest is taken. -errno, reported in diags, if the file cannot be used at all.
+ * file and line, the rest is taken. -errno, reported in diags, if the file cannot be used at all:
+ * it is none of ours, or of a newer version.
  */
 int journal_open(const char *state_dir, const char *name, journal_visit *visit, void *context,
 		 struct journal **ret, struct diags *diags);
@@ -44,17 +46,19 @@ int journal_add(struct journal *journal, const struct journal_record *record);
  * what was added is forgotten. */
 int journal_sync(struct journal *journal, struct diags *diags);
 
-/* More of it is past than present, n_entries being what is present, and it is worth the while. */
+/* More of it is past than present, n_entries being what is present, and it is worth the while; or it
+ * is damaged. After a compaction that failed, false until it has grown by half. */
 bool journal_is_wasteful(const struct journal *journal, size_t n_entries);
 /*
  * Write a new file that holds just what next() gives (until that returns 0; 1: there was one;
  * negative: give up), and put it in the place of the old one by rename. At any moment of it, a
- * crash leaves one of the two, whole.
+ * crash leaves one of the two, whole. What was added and not yet synced stays to be written behind
+ * it. On failure (in diags, but for what next() returned) the journal goes on, in one of the two.
  */
 typedef int journal_next(void *context, struct journal_record *ret);
 int journal_compact(struct journal *journal, journal_next *next, void *context,
 		    struct diags *diags);
 
-/* Remove the files of all sets but these: of sets that no policy names any more and that are empty.
- */
+/* Remove the file: of a set that no policy names any more and that is empty. 0 also if there is
+ * none. */
 int journal_remove(const char *state_dir, const char *name);

@@ -30,7 +30,11 @@ struct live_view {
 /*
  * What the kernel has to be told: the entry is new or has other times or another effective end
  * (!gone), or is no more (gone). Called after the store has changed; other than 0 ends the
- * operation's reporting and is returned (the store has the change nevertheless).
+ * operation's reporting and is returned (the store has the change nevertheless). To undo such a
+ * change, put the former times and comment, or remove the entry: that reports all that had been told,
+ * and what had not been. It must not change the store.
+ *
+ * An entry that is put is always told of, with the same times, too.
  */
 typedef int live_change(void *context, const struct live_view *view, bool gone);
 
