@@ -52,17 +52,31 @@ static bool set_holds(const struct prefix_set *set, enum family family, const ui
 	return false;
 }
 
-static bool address_holds(const struct policy *policy, const struct address_match *match,
-			  const struct facts *facts, const uint8_t *address)
+/* What is asked again and again while one frame is judged. */
+struct judging {
+	const struct policy *policy;
+	size_t interface;
+	const struct oracle_live *live; /* NULL: live sets are empty */
+	struct facts facts;
+};
+
+static bool address_holds(const struct judging *judging, const struct address_match *match,
+			  const uint8_t *address)
 {
+	const struct oracle_live *live = judging->live;
+	enum family family = judging->facts.family;
 	bool listed = false;
 
 	if (!match->present)
 		return true;
-	if (!facts->ip)
+	if (!judging->facts.ip)
 		return false;
 	for (size_t i = 0; i < match->n_sets; i++) {
-		if (set_holds(&policy->sets[match->sets[i]], facts->family, address))
+		if (set_holds(&judging->policy->sets[match->sets[i]], family, address))
+			listed = true;
+	}
+	for (size_t i = 0; i < match->n_live; i++) {
+		if (live && live->holds(live->context, match->live[i], family, address))
 			listed = true;
 	}
 	return listed != match->negated;
@@ -109,15 +123,16 @@ static bool interface_holds(const struct interface_match *match, size_t interfac
 	return listed != match->negated;
 }
 
-static bool rule_matches(const struct policy *policy, const struct rule *rule, size_t interface,
-			 const struct facts *facts)
+static bool rule_matches(const struct judging *judging, const struct rule *rule)
 {
+	const struct facts *facts = &judging->facts;
+
 	if (rule->expiry.past)
 		return false;
 	if (!facts->ip && !rule->scalar[FIELD_ETHERTYPE].present)
 		return false;
 	for (size_t i = 0; i < N_ADDRESS_FIELDS; i++) {
-		if (!address_holds(policy, &rule->address[i], facts, facts->address[i]))
+		if (!address_holds(judging, &rule->address[i], facts->address[i]))
 			return false;
 	}
 	for (size_t i = 0; i < N_SCALAR_FIELDS; i++) {
@@ -128,7 +143,7 @@ static bool rule_matches(const struct policy *policy, const struct rule *rule, s
 		if (!mac_holds(&rule->mac[i], facts->mac[i]))
 			return false;
 	}
-	return interface_holds(&rule->interface, interface);
+	return interface_holds(&rule->interface, judging->interface);
 }
 
 /* --- the answer --------------------------------------------------------------------------- */
@@ -141,14 +156,13 @@ static void answer_by_reason(struct oracle_answer *answer, enum verdict verdict,
 }
 
 /* By the first n_rules rules of the ruleset. True if one decided. */
-static bool judge_by_rules(const struct policy *policy, const struct ruleset *ruleset,
-			   size_t n_rules, size_t interface, const struct facts *facts,
-			   struct oracle_answer *answer)
+static bool judge_by_rules(const struct judging *judging, const struct ruleset *ruleset,
+			   size_t n_rules, struct oracle_answer *answer)
 {
 	for (size_t i = 0; i < n_rules; i++) {
 		const struct rule *rule = &ruleset->rules[i];
 
-		if (!rule_matches(policy, rule, interface, facts))
+		if (!rule_matches(judging, rule))
 			continue;
 		if (answer->counted)
 			answer->counted[i] = 1;
@@ -162,32 +176,39 @@ static bool judge_by_rules(const struct policy *policy, const struct ruleset *ru
 	return false;
 }
 
-void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame, size_t len,
-		  struct oracle_answer *answer)
+void oracle_judge_live(const struct policy *policy, size_t interface, const uint8_t *frame,
+		       size_t len, const struct oracle_live *live, struct oracle_answer *answer)
 {
 	const struct ruleset *ruleset = &policy->rulesets[policy->interfaces[interface].ruleset];
-	struct facts facts = {};
+	struct judging judging = { .policy = policy, .interface = interface, .live = live };
+	const struct facts *facts = &judging.facts;
 	enum reason malformed;
 
 	if (answer->counted && ruleset->n_rules > 0)
 		memset(answer->counted, 0, ruleset->n_rules);
 
-	malformed = oracle_read_frame(frame, len, &facts);
+	malformed = oracle_read_frame(frame, len, &judging.facts);
 	if (malformed != REASON_NONE)
 		answer_by_reason(answer, policy->fate_malformed, malformed);
-	else if (judge_by_rules(policy, ruleset, ruleset->n_protect, interface, &facts, answer))
+	else if (judge_by_rules(&judging, ruleset, ruleset->n_protect, answer))
 		return;
-	else if (facts.unknown_extension && policy->fate_extension != VERDICT_NONE)
+	else if (facts->unknown_extension && policy->fate_extension != VERDICT_NONE)
 		answer_by_reason(answer, policy->fate_extension, REASON_UNKNOWN_EXTENSION);
-	else if (facts.scalar[FIELD_FRAGMENT].value != FRAGMENT_NONE &&
+	else if (facts->scalar[FIELD_FRAGMENT].value != FRAGMENT_NONE &&
 		 policy->fate_fragments != VERDICT_NONE)
 		answer_by_reason(answer, policy->fate_fragments, REASON_FRAGMENT);
-	else if (judge_by_rules(policy, ruleset, ruleset->n_rules, interface, &facts, answer))
+	else if (judge_by_rules(&judging, ruleset, ruleset->n_rules, answer))
 		return;
-	else if (facts.ip)
+	else if (facts->ip)
 		answer_by_reason(answer, ruleset->default_verdict, REASON_DEFAULT);
 	else
 		answer_by_reason(answer, policy->fate_non_ip, REASON_NON_IP);
+}
+
+void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame, size_t len,
+		  struct oracle_answer *answer)
+{
+	oracle_judge_live(policy, interface, frame, len, NULL, answer);
 }
 
 /* --- whose frame it is -------------------------------------------------------------------- */

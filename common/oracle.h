@@ -22,12 +22,23 @@ struct oracle_answer {
 	uint8_t *counted;
 };
 
+/* What live sets hold: does policy.live_sets[set] hold the address now, which is as on the wire? */
+struct oracle_live {
+	bool (*holds)(void *context, size_t set, enum family family, const uint8_t *address);
+	void *context;
+};
+
 /*
- * oracle_judge() - judge one frame as it arrives on an interface of the policy.
+ * oracle_judge_live() - judge one frame as it arrives on an interface of the policy.
  * @frame: from the Ethernet header on, @len bytes, without FCS; only read.
+ * @live: NULL: live sets are empty.
  * @answer: .counted is set by the caller, all else is written.
  * A redirect is answered as such: whether its target exists is not the oracle's to know.
  */
+void oracle_judge_live(const struct policy *policy, size_t interface, const uint8_t *frame,
+		       size_t len, const struct oracle_live *live, struct oracle_answer *answer);
+
+/* The same, all live sets being empty. */
 void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *frame, size_t len,
 		  struct oracle_answer *answer);
 

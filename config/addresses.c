@@ -42,8 +42,10 @@ static int add_index(uint32_t **indices, size_t *n, size_t *capacity, uint32_t i
 struct address_state {
 	const struct node *value;
 	const struct key_schema *key;
-	uint32_t *sets;
+	bool takes_live;
+	uint32_t *sets, *live;
 	size_t n_sets, capacity;
+	size_t n_live, live_capacity;
 	uint32_t literals; /* the nameless set of prefixes written here */
 	bool has_literals;
 	struct prefix_space space;
@@ -53,15 +55,20 @@ struct address_state {
 static int parse_set_reference(struct loader *loader, const struct node *item,
 			       struct address_state *state)
 {
+	bool live = false;
 	uint32_t set;
 	int r;
 
-	r = set_resolve(loader, item, state->key->name, SET_PREFIXES, &set);
+	if (state->takes_live)
+		r = set_resolve_address(loader, item, state->key->name, &live, &set);
+	else
+		r = set_resolve(loader, item, state->key->name, SET_PREFIXES, &set);
 	if (r < 0)
 		return r;
 	if (text_list_add(&state->items, "%s", item->text) < 0)
 		return -ENOMEM;
-	return add_index(&state->sets, &state->n_sets, &state->capacity, set);
+	return live ? add_index(&state->live, &state->n_live, &state->live_capacity, set)
+		    : add_index(&state->sets, &state->n_sets, &state->capacity, set);
 }
 
 static int parse_address(struct loader *loader, const struct node *item, void *target)
@@ -97,9 +104,9 @@ static int parse_address(struct loader *loader, const struct node *item, void *t
 }
 
 int addresses_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
-		    struct address_match *match, struct text_list *items)
+		    bool takes_live, struct address_match *match, struct text_list *items)
 {
-	struct address_state state = { .value = value, .key = key };
+	struct address_state state = { .value = value, .key = key, .takes_live = takes_live };
 	int r;
 
 	r = items_parse(loader, value, parse_address, &state);
@@ -109,11 +116,14 @@ int addresses_parse(struct loader *loader, const struct node *value, const struc
 		match->present = true;
 		match->n_sets = unique_indices(state.sets, state.n_sets);
 		match->sets = TAKE_PTR(state.sets);
+		match->n_live = unique_indices(state.live, state.n_live);
+		match->live = TAKE_PTR(state.live);
 		*items = state.items;
 		state.items = (struct text_list){ 0 };
 	}
 	text_list_done(&state.items);
 	free(state.sets);
+	free(state.live);
 	return r;
 }
 
@@ -130,7 +140,7 @@ int parse_match_address(struct loader *loader, const struct node *value,
 
 	r = negation_unwrap(loader, value, &inner, &negated);
 	if (!r)
-		r = addresses_parse(loader, inner, key, match, &items);
+		r = addresses_parse(loader, inner, key, true, match, &items);
 	if (!r)
 		match->negated = negated;
 	if (!r)

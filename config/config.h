@@ -26,6 +26,17 @@
 #define CONFIG_MAX_MACS 16384           /* of all conditions together, of one set */
 #define CONFIG_MAX_TESTS 1024
 
+/* Of live sets: in entries, in seconds; without `max-width`; users that may change one, and bytes of
+ * their names; prefixes that all of them together except. */
+#define CONFIG_LIVE_SIZE 64000
+#define CONFIG_MAX_LIVE_SIZE 4000000
+#define CONFIG_MAX_LIVE_TIMEOUT (10U * 365 * 86400)
+#define CONFIG_LIVE_WIDTH_V4 8
+#define CONFIG_LIVE_WIDTH_V6 16
+#define CONFIG_MAX_WRITERS 32
+#define CONFIG_MAX_USER_NAME 31
+#define CONFIG_MAX_LIVE_EXCEPTIONS 65536
+
 /*
  * policy_load() - read the policy file at path and every list file it names (relative names
  * are relative to the file that names them).

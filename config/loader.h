@@ -21,7 +21,13 @@
 
 #define MAX_SCHEMA_KEYS 32 /* of one mapping, the end mark included */
 
-enum set_type { SET_PREFIXES, SET_PORTS, SET_MACS, SET_BAD /* an error was reported */ };
+enum set_type {
+	SET_PREFIXES,
+	SET_PORTS,
+	SET_MACS,
+	SET_LIVE,
+	SET_BAD /* an error was reported */
+};
 
 /* Sets are read when all names are known, each after those that it names. */
 enum set_state { SET_WAITING, SET_READING, SET_READ };
@@ -63,7 +69,7 @@ struct ruleset_draft {
 struct named_set {
 	enum set_state state;
 	enum set_type type;
-	uint32_t index; /* in policy.sets, policy.port_sets or policy.mac_sets */
+	uint32_t index; /* in the policy's sets of this type */
 	struct place place;
 	const struct node *value; /* what the file says of it */
 	bool used;
@@ -76,7 +82,7 @@ struct loader {
 	struct documents documents;
 	struct node *joined[MAX_SCHEMA_KEYS]; /* of the top level, by place in its schema */
 	struct sha256_ctx hash;               /* over the digests of the files */
-	size_t sets_capacity, port_sets_capacity, mac_sets_capacity;
+	size_t sets_capacity, port_sets_capacity, mac_sets_capacity, live_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, tests_capacity, files_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
@@ -99,6 +105,7 @@ struct loader {
 	size_t n_rules, n_prefixes; /* of all policies, of all sets */
 	size_t n_ranges, n_macs;    /* of all conditions */
 	size_t n_copied;            /* elements of sets, to others and to conditions */
+	size_t n_live_exceptions;   /* of all live sets */
 	size_t list_bytes;          /* read from list files so far */
 	size_t n_suggested;         /* candidates looked at so far */
 	bool prefixes_exceeded, rules_exceeded, bytes_exceeded; /* was reported */
@@ -217,7 +224,7 @@ struct paths {
 int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret);
 void paths_done(struct paths *paths);
 
-/* --- sets.c, set_names.c, set_keys.c --- */
+/* --- sets.c, set_names.c, set_keys.c, set_live.c --- */
 
 /* A new set of prefixes; *ret is its index. 0 or -ENOMEM. */
 int set_new(struct loader *loader, const char *name, const struct node *node, uint32_t *ret);
@@ -225,6 +232,9 @@ int set_new(struct loader *loader, const char *name, const struct node *node, ui
  * reported, if there is none, or of another type. taker: what takes it, for messages. */
 int set_resolve(struct loader *loader, const struct node *item, const char *taker,
 		enum set_type type, uint32_t *ret);
+/* The set of prefixes, live or not, that `$name` stands for in a condition. */
+int set_resolve_address(struct loader *loader, const struct node *item, const char *taker,
+			bool *ret_live, uint32_t *ret);
 /* So many elements of a set are about to be copied: -EINVAL, reported, past CONFIG_MAX_COPIED. */
 int set_count_copied(struct loader *loader, const struct node *item, size_t n);
 /* Read all sets whose names are known; errors of each are reported. */
@@ -272,9 +282,10 @@ const struct node *draft_field(const struct rule_draft *draft, const char *field
 
 /* Put indices into ascending order, each once; returns how many are left. */
 size_t unique_indices(uint32_t *indices, size_t n);
-/* Prefixes and sets without `not:`. match and items are the caller's. */
+/* Prefixes and sets without `not:`; live sets only where takes_live. match and items are the
+ * caller's. */
 int addresses_parse(struct loader *loader, const struct node *value, const struct key_schema *key,
-		    struct address_match *match, struct text_list *items);
+		    bool takes_live, struct address_match *match, struct text_list *items);
 
 /* --- protect.c --- */
 
@@ -379,6 +390,7 @@ key_parser parse_include, parse_fail, parse_fate_mapping, parse_sets, parse_inte
 key_parser parse_fate, parse_fate_or_match;
 key_parser parse_protect, parse_protect_link, parse_protect_bgp;
 key_parser parse_peers, parse_gtsm, parse_gtsm_hops, parse_bfd;
+key_parser parse_set_live, parse_set_timeout, parse_set_size, parse_set_writers, parse_set_persist;
 key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
 key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
 key_parser parse_port, parse_port_mac, parse_vlan, parse_policy_name, parse_required, parse_mode;

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "policy_tests.h"
+#include "quantity.h"
 
 /* --- what is outside of rules ------------------------------------------------------------- */
 
@@ -73,6 +74,8 @@ void empty_set_name(const struct policy *policy, char name[NAME_LEN])
 		taken = false;
 		for (size_t i = 0; i < policy->n_sets && !taken; i++)
 			taken = !strcmp(policy->sets[i].name, name);
+		for (size_t i = 0; i < policy->n_live_sets && !taken; i++)
+			taken = !strcmp(policy->live_sets[i].name, name);
 	}
 }
 
@@ -82,7 +85,40 @@ static bool is_self(const struct prefix_set *set)
 	return !strcmp(set->name, "self");
 }
 
-/* Those with names: of prefixes. The others are part of the conditions that name them. */
+/* A list, if it is of one, too. */
+static int print_list(FILE *stream, int indent, const char *key, struct items *items)
+{
+	if (items->n != 1 || items->failed)
+		return print_items(stream, indent, key, false, items);
+	fprintf(stream, "%*s%s: [%s]\n", indent, "", key, items->items[0]);
+	items_done(items);
+	return 0;
+}
+
+static int print_live_set(const struct live_set *set, FILE *stream)
+{
+	struct items writers = { 0 }, except = { 0 };
+	char text[QUANTITY_TEXT], word[YAML_TEXT(CONFIG_MAX_USER_NAME)];
+	int r;
+
+	fprintf(stream, "  %s:\n    live: true\n", WORD(set->name));
+	if (set->timeout)
+		fprintf(stream, "    timeout: %s\n", duration_format(set->timeout, text));
+	fprintf(stream, "    size: %s\n", count_format(set->size, text));
+	fprintf(stream, "    max-width: {v4: %u, v6: %u}\n", set->widest[FAMILY_V4],
+		set->widest[FAMILY_V6]);
+	fprintf(stream, "    persist: %s\n", set->persist ? "true" : "false");
+	for (size_t i = 0; i < set->n_writers; i++)
+		items_add(&writers, "%s", yaml_word(set->writers[i], word));
+	r = print_list(stream, 4, "writers", &writers);
+	if (r < 0)
+		return r;
+	items_add_prefixes(&except, &set->except);
+	return print_list(stream, 4, "except", &except);
+}
+
+/* Those with names: of prefixes, live or not. The others are part of the conditions that name
+ * them. */
 static int print_sets(const struct policy *policy, FILE *stream)
 {
 	bool first = true;
@@ -107,12 +143,13 @@ static int print_sets(const struct policy *policy, FILE *stream)
 			strcpy(name, "elements");
 			indent = 4;
 		}
-		if (items.n == 1 && !items.failed) /* a list, if it is of one, too */
-			fprintf(stream, "%*s%s: [%s]\n", indent, "", name, items.items[0]);
-		else
-			r = print_items(stream, indent, name, false, &items);
-		items_done(&items);
+		r = print_list(stream, indent, name, &items);
 	}
+	if (first && policy->n_live_sets)
+		fputs("sets:\n", stream);
+	first = first && !policy->n_live_sets;
+	for (size_t i = 0; i < policy->n_live_sets && !r; i++)
+		r = print_live_set(&policy->live_sets[i], stream);
 	if (!r && needs_empty_set(policy)) {
 		char name[NAME_LEN];
 

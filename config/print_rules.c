@@ -42,23 +42,28 @@ static uint32_t *sort_indices(const uint32_t *indices, size_t n, size_t *ret_n)
 static int print_address(const struct policy *policy, int indent, const char *key,
 			 const struct address_match *match, FILE *stream)
 {
-	_cleanup_free_ uint32_t *sets = NULL;
+	_cleanup_free_ uint32_t *sets = NULL, *live = NULL;
 	struct items items = { 0 };
-	size_t n;
+	char name[NAME_LEN + 1];
+	size_t n, n_live;
 
 	if (!match->present)
 		return 0;
 	sets = sort_indices(match->sets, match->n_sets, &n);
-	items.failed = !sets;
+	live = sort_indices(match->live, match->n_live, &n_live);
+	items.failed = !sets || !live;
 	for (size_t i = 0; i < n; i++) {
 		const struct prefix_set *set = &policy->sets[sets[i]];
-		char name[NAME_LEN + 1];
 
 		if (!set->name[0]) {
 			items_add_prefixes(&items, set);
 			continue;
 		}
 		snprintf(name, sizeof(name), "$%s", set->name);
+		items_add(&items, "%s", WORD(name));
+	}
+	for (size_t i = 0; i < n_live; i++) {
+		snprintf(name, sizeof(name), "$%s", policy->live_sets[live[i]].name);
 		items_add(&items, "%s", WORD(name));
 	}
 	return print_items(stream, indent, key, match->negated, &items);

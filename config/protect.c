@@ -243,7 +243,7 @@ int parse_peers(struct loader *loader, const struct node *value, const struct ke
 
 	if (value->kind == NODE_LIST && !value->n)
 		return node_error(loader, value, "an empty list of peers; leave the entry out");
-	r = addresses_parse(loader, value, key, &base->address[ADDRESS_SRC], &items);
+	r = addresses_parse(loader, value, key, false, &base->address[ADDRESS_SRC], &items);
 	if (!r)
 		r = text_add(&text, "src: ");
 	if (!r)

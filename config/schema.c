@@ -60,12 +60,14 @@ static const struct key_schema fate_keys[] = {
 };
 
 static const struct key_schema set_keys[] = {
+	{ "live", parse_set_live, false, "false", "true or false",
+	  "its prefixes come and go while the policy is in force", "dynamic", 0 },
 	{ "type", parse_set_type, false, "prefix", "prefix, port or mac", "what the set holds",
 	  "kind", 0 },
 	{ "max-width", parse_set_max_width, false, NULL,
 	  "a prefix length such as 8, or {v4: 8, v6: 19}",
-	  "the shortest prefix length that the set may hold; a list file with a wider prefix is "
-	  "refused",
+	  "the shortest prefix length that the set may hold; a list file, or an entry of a live "
+	  "set, with a wider prefix is refused; default of a live set: {v4: 8, v6: 16}",
 	  "min-length width", 0 },
 	{ "keep", parse_set_keep, false, "false", "true or false",
 	  "keep a copy of each list file, to stand for one that is missing or refused",
@@ -82,11 +84,18 @@ static const struct key_schema set_keys[] = {
 	  "a list of prefixes, of ports or of MAC addresses, and of sets",
 	  "what the set holds, beside what is in files", "prefixes ports macs entries", 0 },
 	{ "except", parse_set_except, false, NULL, "a list of what the set never holds",
-	  "what the set never holds, whatever its elements and files say", "exclude without", 0 },
-	LATER("live", "entries come and go over the socket"),
-	LATER("timeout", "how long an entry of a live set holds"),
-	LATER("size", "how many entries a live set may have"),
-	LATER("writers", "who may change a live set"),
+	  "what the set never holds, whatever its elements and files say; entries of a live set "
+	  "that overlap it are refused",
+	  "exclude without", 0 },
+	{ "timeout", parse_set_timeout, false, NULL, "a duration such as 30s, 1h30m or 7d",
+	  "how long an entry of a live set holds that does not say it; default: for ever",
+	  "ttl lifetime", 0 },
+	{ "size", parse_set_size, false, NULL, "a number from 1 to 4M, such as 200k",
+	  "how many entries a live set may have; default: 64k", "maxelem max-size limit", 0 },
+	{ "writers", parse_set_writers, false, NULL, "a list of users",
+	  "who may change a live set, besides root", "writer users owners", 0 },
+	{ "persist", parse_set_persist, false, NULL, "true or false",
+	  "entries of a live set survive a reboot; default: false", "persistent save", 0 },
 	LATER("watch", "read the files again when they change"),
 	LATER("counters", "a counter for each element"),
 	{ "comment", parse_set_comment, false, NULL, "a text", "for people", "description", 0 },

@@ -167,11 +167,17 @@ static int add_macs(struct loader *loader, const struct node *item, struct set_c
 		 : macs_add(&content->macs, (const uint8_t(*)[MAC_BYTES])set->macs, set->n_macs);
 }
 
+/* Of its elements and exceptions. */
+static enum set_type content_type(const struct set_draft *draft)
+{
+	return draft->named->type == SET_LIVE ? SET_PREFIXES : draft->named->type;
+}
+
 static int add_set(struct loader *loader, const struct node *item, struct set_draft *draft,
 		   struct set_content *content)
 {
 	const struct policy *policy = loader->policy;
-	enum set_type type = draft->named->type;
+	enum set_type type = content_type(draft);
 	uint32_t index;
 	int r;
 
@@ -200,7 +206,7 @@ static int parse_element(struct loader *loader, const struct node *item, struct 
 
 	if (item->kind == NODE_SCALAR && item->text[0] == '$')
 		return add_set(loader, item, draft, content);
-	if (draft->named->type == SET_PREFIXES)
+	if (content_type(draft) == SET_PREFIXES)
 		return parse_prefix(loader, item, draft, content);
 	if (draft->named->type == SET_PORTS)
 		return port_range_parse(loader, item, &content->ports);
@@ -232,7 +238,9 @@ int parse_set_elements(struct loader *loader, const struct node *value,
 	int r;
 
 	draft->elements = value;
-	r = node_expect(loader, value, NODE_LIST, key->form);
+	r = live_set_refuse(loader, value, draft);
+	if (!r)
+		r = node_expect(loader, value, NODE_LIST, key->form);
 	if (r < 0)
 		return r;
 	return draft->named->type == SET_BAD ? -EINVAL : set_parse_elements(loader, value, draft);
@@ -297,8 +305,10 @@ static int check_type(struct loader *loader, const struct node *value,
 {
 	if (draft->named->type == SET_BAD)
 		return -EINVAL;
-	if (draft->named->type == SET_PREFIXES)
-		return 0;
+	if (content_type(draft) == SET_PREFIXES)
+		return strcmp(value->key->text, "max-width") != 0
+			       ? live_set_refuse(loader, value, draft)
+			       : 0;
 	if (!strcmp(value->key->text, "max-width"))
 		return node_error(loader, value->key,
 				  "'max-width' is about prefixes; this is a set "
@@ -357,7 +367,13 @@ int parse_set_expires(struct loader *loader, const struct node *value, const str
 		      void *target)
 {
 	struct set_draft *draft = target;
-	int r = expiry_read(loader, value, key, &draft->expiry);
+	int r;
+
+	if (draft->live)
+		return node_error(loader, value->key,
+				  "a live set has no end; its entries do: after 'timeout', or when "
+				  "they were added to end");
+	r = expiry_read(loader, value, key, &draft->expiry);
 
 	if (!r && draft->expiry.past)
 		node_warning(

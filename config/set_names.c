@@ -47,6 +47,11 @@ static int add_self(struct loader *loader, const struct node *item, struct prefi
 static int refuse_type(struct loader *loader, const struct node *item, enum set_type is,
 		       const char *taker, enum set_type takes)
 {
+	if (is == SET_LIVE && takes == SET_PREFIXES)
+		return node_error(loader, item,
+				  "%s is a live set, whose prefixes come and go; '%s' takes what "
+				  "the policy file knows: name %s in 'src' or 'dst' of a rule",
+				  item->text, taker, item->text);
 	return node_error(loader, item, "%s is a set of %s; '%s' takes %s", item->text,
 			  set_type_name(is), taker, set_type_name(takes));
 }
@@ -87,15 +92,13 @@ static int find_set(struct loader *loader, const struct node *item, uint32_t *re
 	return name_resolve(loader, item, name, &loader->set_names, "set", ret);
 }
 
-int set_resolve(struct loader *loader, const struct node *item, const char *taker,
-		enum set_type type, uint32_t *ret)
+/* The set, of whatever type, once it is read. */
+static int find_read(struct loader *loader, const struct node *item, const struct named_set **ret)
 {
 	struct named_set *set;
 	uint32_t position;
 	int r;
 
-	if (!strcmp(item->text, "$self"))
-		return self_resolve(loader, item, taker, type, ret);
 	r = find_set(loader, item, &position);
 	if (r < 0)
 		return r;
@@ -113,8 +116,42 @@ int set_resolve(struct loader *loader, const struct node *item, const char *take
 	}
 	if (set->type == SET_BAD)
 		return -EINVAL;
+	*ret = set;
+	return 0;
+}
+
+int set_resolve(struct loader *loader, const struct node *item, const char *taker,
+		enum set_type type, uint32_t *ret)
+{
+	const struct named_set *set;
+	int r;
+
+	if (!strcmp(item->text, "$self"))
+		return self_resolve(loader, item, taker, type, ret);
+	r = find_read(loader, item, &set);
+	if (r < 0)
+		return r;
 	if (set->type != type)
 		return refuse_type(loader, item, set->type, taker, type);
+	*ret = set->index;
+	return 0;
+}
+
+int set_resolve_address(struct loader *loader, const struct node *item, const char *taker,
+			bool *ret_live, uint32_t *ret)
+{
+	const struct named_set *set;
+	int r;
+
+	*ret_live = false;
+	if (!strcmp(item->text, "$self"))
+		return self_resolve(loader, item, taker, SET_PREFIXES, ret);
+	r = find_read(loader, item, &set);
+	if (r < 0)
+		return r;
+	if (set->type != SET_PREFIXES && set->type != SET_LIVE)
+		return refuse_type(loader, item, set->type, taker, SET_PREFIXES);
+	*ret_live = set->type == SET_LIVE;
 	*ret = set->index;
 	return 0;
 }

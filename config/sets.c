@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sets.c: named sets, of prefixes, of ports or of MAC addresses, from their names to what the
+ * sets.c: named sets, of prefixes, live or not, of ports or of MAC addresses, from their names to what the
  * policy holds of them. All names are known before the first set is read, so that sets may name
  * each other in any order; a set that names another waits until that is read.
  */
@@ -17,6 +17,7 @@ const char *set_type_name(enum set_type type)
 		[SET_PREFIXES] = "prefixes",
 		[SET_PORTS] = "ports",
 		[SET_MACS] = "MAC addresses",
+		[SET_LIVE] = "prefixes",
 	};
 
 	return names[type];
@@ -132,7 +133,13 @@ int parse_set_type(struct loader *loader, const struct node *value, const struct
 	uint32_t type;
 	int r = word_parse(loader, value, type_words, key->form, &type);
 
-	if (!r && type == SET_PORTS)
+	if (!r && draft->live && type != SET_PREFIXES)
+		return node_error(loader, value,
+				  "a live set holds prefixes; leave 'type' out, or 'live'");
+	if (!r && draft->live) {
+		r = live_set_new(loader, draft->name, &named->index);
+		type = SET_LIVE;
+	} else if (!r && type == SET_PORTS)
 		r = port_set_new(loader, draft->name, &named->index);
 	else if (!r && type == SET_MACS)
 		r = mac_set_new(loader, draft->name, &named->index);
@@ -167,6 +174,8 @@ static int give_content(struct loader *loader, struct set_draft *draft)
 		policy->mac_sets[index].n_macs = content->macs.n;
 		policy->mac_sets[index].macs = TAKE_PTR(content->macs.items);
 		break;
+	case SET_LIVE:
+		return live_set_give(loader, draft);
 	default:
 		policy->sets[index].n_v4 = content->prefixes.n_v4;
 		policy->sets[index].v4 = TAKE_PTR(content->prefixes.v4);
@@ -202,6 +211,9 @@ static void give_notes(struct loader *loader, struct set_draft *draft)
 		policy->mac_sets[index].expiry = draft->expiry;
 		policy->mac_sets[index].notes = draft->notes;
 		break;
+	case SET_LIVE:
+		policy->live_sets[index].notes = draft->notes;
+		break;
 	case SET_BAD:
 		notes_done(&draft->notes);
 	}
@@ -216,7 +228,7 @@ static int check_sources(struct loader *loader, const struct node *value,
 	if (draft->keep && !has_files)
 		return node_error(loader, draft->keep_value->key,
 				  "'keep' is about list files; this set has none");
-	if (has_files || draft->elements)
+	if (has_files || draft->elements || draft->live)
 		return 0;
 	return node_error(loader, value,
 			  draft->named->type == SET_PREFIXES
@@ -262,7 +274,7 @@ int set_read(struct loader *loader, uint32_t position)
 	ranges_merge(&draft.except.ports);
 	macs_sort(&draft.content.macs);
 	macs_sort(&draft.except.macs);
-	if (!r)
+	if (!r && !draft.live)
 		r = set_apply_exceptions(loader, &draft);
 	if (!r)
 		r = give_content(loader, &draft);
@@ -271,6 +283,7 @@ int set_read(struct loader *loader, uint32_t position)
 	named->state = SET_READ;
 	set_content_done(&draft.content);
 	set_content_done(&draft.except);
+	live_draft_done(&draft);
 	name_index_done(&draft.paths);
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sets.h: a set while it is read: sets.c begins and ends it, set_keys.c reads what the
- * file says, set_except.c takes out what must not be in it, set_names.c finds it for those that name
- * it.
+ * sets.h: a set while it is read: sets.c begins and ends it, set_keys.c reads what the file says,
+ * set_live.c what it says of live sets; set_except.c takes out what must not be in it, set_names.c
+ * finds it for those that name it.
  */
 #pragma once
 
@@ -24,6 +24,10 @@ struct set_draft {
 	struct set_content content, except;
 	struct width width;
 	bool keep;
+	bool live, persist;
+	uint32_t size, timeout; /* 0: not said */
+	char **writers;
+	size_t n_writers;
 	struct notes notes;
 	struct expiry expiry;
 	struct name_index paths; /* of list files that were read */
@@ -36,4 +40,11 @@ int set_parse_elements(struct loader *loader, const struct node *list, struct se
 int set_read(struct loader *loader, uint32_t position);
 /* Take what `except:` names from the content; both are in order. Likewise. */
 int set_apply_exceptions(struct loader *loader, struct set_draft *draft);
+/* A new live set; *ret is its index. 0, -EINVAL, reported at name, or -ENOMEM. */
+int live_set_new(struct loader *loader, const struct node *name, uint32_t *ret);
+/* -EINVAL, reported at the key, if the set is live: it is not filled so. */
+int live_set_refuse(struct loader *loader, const struct node *value, const struct set_draft *draft);
+/* The policy's set gets what was read. 0, -EINVAL, reported, -ENOMEM. */
+int live_set_give(struct loader *loader, struct set_draft *draft);
+void live_draft_done(struct set_draft *draft);
 void set_content_done(struct set_content *content);

@@ -22,6 +22,9 @@ enum shape_kind {
 	SHAPE_WORDS,     /* one of the words that `form` lists, or of words */
 	SHAPE_BOOLEAN,   /* true or false */
 	SHAPE_NUMBER,    /* least to most, or one of words */
+	SHAPE_DURATION,  /* numbers with w, d, h, m, s behind them */
+	SHAPE_COUNT,     /* least to most, maybe with k or M behind it */
+	SHAPE_USER,      /* the name of a user */
 	SHAPE_ICMP,      /* a word of icmp_words, icmp:TYPE/CODE, icmpv6:TYPE/CODE */
 	SHAPE_ADDRESS,   /* one address */
 	SHAPE_PREFIX,    /* an address or a prefix */

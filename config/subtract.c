@@ -179,7 +179,7 @@ static int subtract_family(struct result *result, const struct view *view,
 	return 0;
 }
 
-static int prepare(struct prefix_set *set)
+int set_order(struct prefix_set *set)
 {
 	int r = sort_v4(set->v4, set->n_v4);
 
@@ -195,10 +195,10 @@ static int prepare(struct prefix_set *set)
 int set_subtract(struct prefix_set *set, struct prefix_set *except, size_t most)
 {
 	struct result result = { .most = most };
-	int r = prepare(set);
+	int r = set_order(set);
 
 	if (!r)
-		r = prepare(except);
+		r = set_order(except);
 	for (enum family family = FAMILY_V4; family <= FAMILY_V6 && !r; family++)
 		r = subtract_family(&result, &(struct view){ set, family },
 				    &(struct view){ except, family });

@@ -6,6 +6,9 @@
 
 #include "policy.h"
 
+/* Put the set into ascending order, without elements inside of others. 0 or -ENOMEM. */
+int set_order(struct prefix_set *set);
+
 /*
  * set_subtract() - take from the set every address that except holds. An element that holds some
  * of them is cut around them, into as few prefixes as there can be; the others stay as they are,

@@ -21,6 +21,8 @@
 #define PREFIX ADDRESS "(/[0-9]{1,3})?"
 #define MAC BYTE "([:-]" BYTE "){5}"
 #define SET "\\$" NAME
+#define DURATION "([1-9][0-9]*w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?"
+#define USER "[A-Za-z_][A-Za-z0-9_.-]{0,30}\\$?"
 
 static json_t *pattern_of(const char *pattern)
 {
@@ -124,6 +126,15 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 			      reference(shape->mapping));
 	case SHAPE_NUMBER:
 		return number_of(key, shape);
+	case SHAPE_DURATION:
+		return pattern_of("^(?=.)" DURATION "$");
+	case SHAPE_COUNT:
+		return either(json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum",
+					(json_int_t)shape->least, "maximum",
+					(json_int_t)shape->most),
+			      pattern_of("^[1-9][0-9]*[kM]?$"));
+	case SHAPE_USER:
+		return pattern_of("^" USER "$");
 	case SHAPE_ICMP:
 		return words_or(
 			key, shape,

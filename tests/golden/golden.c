@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "policy_tests.h"
+#include "quantity.h"
 #include "util.h"
 
 enum mode { MODE_COMPARE, MODE_UPDATE, MODE_LOADS };
@@ -35,6 +36,21 @@ static void print_rule(const struct ruleset *ruleset, const struct rule *rule, F
 	fputc('\n', stream);
 }
 
+static void print_live_set(const struct live_set *set, FILE *stream)
+{
+	char size[QUANTITY_TEXT], timeout[QUANTITY_TEXT];
+
+	fprintf(stream, "live set %s: %s entries, timeout %s, at least /%u and /%u%s", set->name,
+		count_format(set->size, size),
+		set->timeout ? duration_format(set->timeout, timeout) : "none",
+		set->widest[FAMILY_V4], set->widest[FAMILY_V6], set->persist ? ", persist" : "");
+	fprintf(stream, ", except %zu and %zu prefixes", set->except.n_v4, set->except.n_v6);
+	for (size_t i = 0; i < set->n_writers; i++)
+		fprintf(stream, "%s%s", i ? ", " : "; writers ", set->writers[i]);
+	print_notes(&set->notes, stream);
+	fputc('\n', stream);
+}
+
 static void print_policy(const struct policy *policy, FILE *stream)
 {
 	fputs("loads\n", stream);
@@ -46,6 +62,8 @@ static void print_policy(const struct policy *policy, FILE *stream)
 			fprintf(stream, "interface %s: port %s, vlan %u%s\n", interface->name,
 				interface->port, interface->vlan, interface->fix ? ", fix" : "");
 	}
+	for (size_t i = 0; i < policy->n_live_sets; i++)
+		print_live_set(&policy->live_sets[i], stream);
 	for (size_t i = 0; i < policy->n_rulesets; i++) {
 		const struct ruleset *ruleset = &policy->rulesets[i];
 		size_t anchor = 0;

@@ -88,6 +88,18 @@ uint32_t build_set(struct policy *policy, const char *name)
 	return (uint32_t)policy->n_sets - 1;
 }
 
+uint32_t build_live_set(struct policy *policy, const char *name)
+{
+	struct live_set *set = APPEND(policy->live_sets, policy->n_live_sets);
+
+	set_name(set->name, name);
+	set_place(policy, &set->place, policy->n_live_sets);
+	set->size = 64000;
+	set->widest[FAMILY_V4] = 8;
+	set->widest[FAMILY_V6] = 16;
+	return (uint32_t)policy->n_live_sets - 1;
+}
+
 void build_prefix_v4(struct policy *policy, uint32_t set, uint32_t addr, uint8_t len)
 {
 	struct prefix_set *s = &policy->sets[set];
@@ -187,6 +199,14 @@ void build_address(struct rule *rule, enum address_field field, uint32_t set)
 	*APPEND(match->sets, match->n_sets) = set;
 }
 
+void build_live_address(struct rule *rule, enum address_field field, uint32_t live_set)
+{
+	struct address_match *match = &rule->address[field];
+
+	match->present = true;
+	*APPEND(match->live, match->n_live) = live_set;
+}
+
 void build_scalar(struct rule *rule, enum scalar_field field, uint32_t first, uint32_t last)
 {
 	struct scalar_match *match = &rule->scalar[field];
@@ -282,6 +302,9 @@ static void print_rule(const struct rule *rule, size_t index, FILE *stream)
 			match->negated ? "not " : "");
 		for (size_t i = 0; i < match->n_sets; i++)
 			fprintf(stream, "%s$%u", i ? " " : "", match->sets[i]);
+		for (size_t i = 0; i < match->n_live; i++)
+			fprintf(stream, "%s$live-%u", i || match->n_sets ? " " : "",
+				match->live[i]);
 		fputs("]", stream);
 	}
 	for (unsigned int f = 0; f < N_SCALAR_FIELDS; f++) {

@@ -19,11 +19,15 @@ void build_prefix(struct policy *policy, uint32_t set, const char *text);
 void build_prefix_v4(struct policy *policy, uint32_t set, uint32_t addr, uint8_t len);
 void build_prefix_v6(struct policy *policy, uint32_t set, uint64_t hi, uint64_t lo, uint8_t len);
 
+/* A live set of the language's defaults. */
+uint32_t build_live_set(struct policy *policy, const char *name);
+
 /* A rule at the end of the ruleset that matches everything; VERDICT_NONE: it counts. */
 struct rule *build_rule(struct policy *policy, uint32_t ruleset, const char *name,
 			enum verdict verdict);
 void build_redirect(struct policy *policy, struct rule *rule, const char *port);
 void build_address(struct rule *rule, enum address_field field, uint32_t set);
+void build_live_address(struct rule *rule, enum address_field field, uint32_t live_set);
 void build_scalar(struct rule *rule, enum scalar_field field, uint32_t first, uint32_t last);
 void build_mac(struct rule *rule, enum mac_field field, const uint8_t mac[MAC_BYTES]);
 void build_on_interface(struct rule *rule, uint32_t interface);

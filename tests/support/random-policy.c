@@ -83,6 +83,46 @@ static void random_prefixes(struct rng *rng, struct policy *policy, uint32_t set
 		policy->sets[set].n_v6 = 0;
 }
 
+/* Exceptions are in ascending order, and none lies in another. */
+static void random_live_set(struct rng *rng, struct policy *policy, uint32_t index)
+{
+	static const char *const users[] = { "crowdsec", "_fail2ban", "robot$", "yes" };
+	struct live_set *set;
+	char name[NAME_LEN];
+	uint32_t added;
+
+	snprintf(name, sizeof(name), "live-%u", index);
+	added = build_live_set(policy, name);
+	set = &policy->live_sets[added];
+	set->size = 1 + rng_below(rng, 1U << rng_below(rng, 22));
+	set->timeout = rng_percent(rng, 50) ? rng_below(rng, 1U << rng_below(rng, 28)) : 0;
+	set->widest[FAMILY_V4] = (uint8_t)rng_below(rng, 33);
+	set->widest[FAMILY_V6] = (uint8_t)rng_below(rng, 129);
+	set->persist = rng_percent(rng, 30);
+	set->writers = calloc(ARRAY_SIZE(users), sizeof(*set->writers));
+	set->except.v4 = calloc(12, sizeof(*set->except.v4));
+	set->except.v6 = calloc(12, sizeof(*set->except.v6));
+	if (!set->writers || !set->except.v4 || !set->except.v6)
+		abort();
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		if (rng_percent(rng, 20))
+			set->writers[set->n_writers++] = strdup(users[i]);
+	for (uint32_t i = 0; i < 12; i++) {
+		if (rng_percent(rng, 20))
+			set->except.v4[set->except.n_v4++] = (struct prefix_v4){ i << 28, 4 + i };
+		if (rng_percent(rng, 20))
+			set->except.v6[set->except.n_v6++] =
+				(struct prefix_v6){ 0x2001ULL << 48 | i, i, 128 };
+	}
+}
+
+static uint32_t random_n_live(struct rng *rng)
+{
+	if (rng_percent(rng, 50))
+		return 0;
+	return rng_percent(rng, 5) ? MAX_LIVE_SETS : 1 + rng_below(rng, 4);
+}
+
 static uint32_t random_value(struct rng *rng, unsigned int field)
 {
 	static const uint32_t protocols[] = { 0,   1,   2,   6,   6,   6,   17, 17, 43,
@@ -217,6 +257,22 @@ static void random_macs(struct rng *rng, struct rule *rule, enum mac_field field
 	rule->mac[field].negated = rng_percent(rng, 25);
 }
 
+/* One to three sets, of both kinds where the policy has both. */
+static void random_address(struct rng *rng, const struct policy *policy, struct rule *rule,
+			   enum address_field field)
+{
+	for (uint32_t i = rng_below(rng, 3); i < 3; i++) {
+		bool live = policy->n_live_sets && (!policy->n_sets || rng_percent(rng, 40));
+
+		if (live)
+			build_live_address(rule, field,
+					   rng_below(rng, (uint32_t)policy->n_live_sets));
+		else
+			build_address(rule, field, rng_below(rng, (uint32_t)policy->n_sets));
+	}
+	rule->address[field].negated = rng_percent(rng, 25);
+}
+
 static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset, uint32_t index,
 			unsigned int fields_percent, unsigned int terminal_percent)
 {
@@ -234,13 +290,9 @@ static void random_rule(struct rng *rng, struct policy *policy, uint32_t ruleset
 		build_redirect(policy, rule, port);
 	}
 
-	for (unsigned int f = 0; f < N_ADDRESS_FIELDS && policy->n_sets; f++) {
-		if (!rng_percent(rng, fields_percent))
-			continue;
-		for (uint32_t i = rng_below(rng, 3); i < 3; i++)
-			build_address(rule, f, rng_below(rng, (uint32_t)policy->n_sets));
-		rule->address[f].negated = rng_percent(rng, 25);
-	}
+	for (unsigned int f = 0; f < N_ADDRESS_FIELDS; f++)
+		if ((policy->n_sets || policy->n_live_sets) && rng_percent(rng, fields_percent))
+			random_address(rng, policy, rule, f);
 	/* Rules about other ethertypes than IP match little else: fewer of them. */
 	for (unsigned int f = 0; f < N_SCALAR_FIELDS; f++) {
 		unsigned int percent = f == FIELD_ETHERTYPE ? fields_percent / 2
@@ -307,6 +359,8 @@ struct policy *random_policy(struct rng *rng)
 		snprintf(name, sizeof(name), "set-%u", i);
 		random_prefixes(rng, policy, build_set(policy, name), &bases);
 	}
+	for (uint32_t i = 0, n = random_n_live(rng); i < n; i++)
+		random_live_set(rng, policy, i);
 	for (uint32_t i = 0; i < n_rulesets; i++) {
 		snprintf(name, sizeof(name), "policy-%u", i);
 		build_ruleset(policy, name, rng_below(rng, 2) ? VERDICT_DROP : VERDICT_PASS);

@@ -9,7 +9,7 @@
 #include "policy.h"
 #include "rng.h"
 
-/* Every field, negations, several rulesets and interfaces, all fates. Free with policy_free(). */
+/* Every field, negations, live sets in about half of them, several rulesets and interfaces, all fates. Free with policy_free(). */
 struct policy *random_policy(struct rng *rng);
 
 /* One of few, so that rules and frames meet. */

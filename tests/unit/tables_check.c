@@ -89,15 +89,21 @@ static bool *holding_sets(const struct policy *policy, enum family family, uint3
 	return holding;
 }
 
-static bool address_condition(const struct address_match *match, const bool *holding)
+static bool is_listed(const struct address_match *match, const bool *holding)
 {
 	bool listed = false;
 
-	if (!match->present)
-		return true;
 	for (size_t i = 0; i < match->n_sets; i++)
 		listed |= holding[match->sets[i]];
-	return listed != match->negated;
+	return listed;
+}
+
+/* Could the condition hold? Live sets may hold any address, or not. */
+static bool address_condition(const struct address_match *match, const bool *holding)
+{
+	if (!match->present || (match->n_live && !match->negated))
+		return true;
+	return is_listed(match, holding) != match->negated;
 }
 
 /* --- rows against brute force ------------------------------------------------------------- */
@@ -210,6 +216,29 @@ static uint32_t address_row(const struct subject *s, unsigned int field, enum fa
 				   : lookup_v6(s->tables, s->config, field, v6);
 }
 
+/* What a rule with live sets has besides: which they are, and the bit by which the row says that the
+ * address is in one of the others. */
+static void check_live(const struct subject *s, unsigned int field, uint32_t row, size_t rule,
+		       const bool *holding)
+{
+	const struct address_match *match = &s->ruleset->rules[rule].address[field];
+	const struct rule_action *action = &s->tables->actions[s->first_bit + rule];
+	const struct rule_extra *extra = &s->tables->extras[action->extra];
+	uint64_t live = 0;
+
+	if (!match->present || !match->n_live)
+		return;
+	for (size_t i = 0; i < match->n_live; i++)
+		live |= 1ULL << match->live[i];
+	assert_true(action->live);
+	assert_true(extra->live[field] == live);
+	assert_int_equal(extra->negated >> field & 1, match->negated);
+	assert_int_equal(extra->sure[field] != RULE_NO_BIT, match->n_sets && !match->negated);
+	if (extra->sure[field] != RULE_NO_BIT)
+		assert_int_equal(row_bit(s->tables, row, extra->sure[field]),
+				 is_listed(match, holding));
+}
+
 static void check_address_rows(const struct subject *s, unsigned int field, enum family family,
 			       uint32_t v4, u128 v6)
 {
@@ -218,6 +247,8 @@ static void check_address_rows(const struct subject *s, unsigned int field, enum
 
 	for (size_t i = 0; i < s->ruleset->n_rules; i++) {
 		bool expected = address_condition(&s->ruleset->rules[i].address[field], holding);
+
+		check_live(s, field, row, i, holding);
 
 		if (row_bit(s->tables, row, s->first_bit + (uint32_t)i) != expected) {
 			fprintf(stderr, "%s %08x %016llx%016llx, rule %zu: not %d\n",
@@ -307,8 +338,7 @@ static void check_actions(const struct subject *s)
 
 		assert_int_equal(action->verdict, rule->shadow ? VERDICT_NONE : rule->verdict);
 		if (rule->verdict == VERDICT_REDIRECT)
-			assert_int_equal(s->tables->extras[action->extra].redirect,
-					 rule->redirect);
+			assert_int_equal(s->tables->extras[action->extra].redirect, rule->redirect);
 	}
 }
 
