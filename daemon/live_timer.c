@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "live_timer.h"
 
-#include "control.h"
+#include "control/control.h"
 #include "log.h"
 #include "util.h"
 
