@@ -203,6 +203,30 @@ static void typical_edge(struct policy *policy)
 	build_scalar(rule, FIELD_TCP_FLAGS, 2, 2);
 }
 
+static void one_live_set(struct policy *policy)
+{
+	begin(policy);
+	build_live_address(add_rule(policy, 0, 0, VERDICT_DROP), ADDRESS_SRC,
+			   build_live_set(policy, "banned"));
+}
+
+/* As many as there can be, in rules of every field; by turns negated, and mixed with other sets. */
+static void all_live_sets(struct policy *policy)
+{
+	char name[NAME_LEN];
+
+	wide_in_groups(policy);
+	for (uint32_t i = 0; i < MAX_LIVE_SETS; i++) {
+		struct ruleset *ruleset = &policy->rulesets[policy->interfaces[0].ruleset];
+		struct rule *rule = &ruleset->rules[i * 3 % ruleset->n_rules];
+		struct address_match *match = &rule->address[i % N_ADDRESS_FIELDS];
+
+		snprintf(name, sizeof(name), "live-%u", i);
+		build_live_address(rule, i % N_ADDRESS_FIELDS, build_live_set(policy, name));
+		match->negated = i % 3 == 0;
+	}
+}
+
 const struct cost_policy cost_policies[] = {
 	[COST_NO_RULE] = { "no rule", no_rule },
 	[COST_ONE_SET] = { "one set of sources", one_set },
@@ -213,6 +237,8 @@ const struct cost_policy cost_policies[] = {
 	{ "every field, wide, several groups", wide_in_groups },
 	{ "every field, every fate", all_fates },
 	{ "a typical edge policy", typical_edge },
+	{ "one live set", one_live_set },
+	{ "every field, wide, 64 live sets", all_live_sets },
 	{ "16,384 rules: prefix and port", most_rules },
 };
 const size_t n_cost_policies = ARRAY_SIZE(cost_policies);

@@ -143,6 +143,11 @@ static void generation_freep(struct generation **generation)
 	generation_free(*generation);
 }
 
+static void live_maps_closep(struct live_maps **maps)
+{
+	live_maps_close(*maps);
+}
+
 static int load_ruleset(const struct generation *generation, const struct counters *counters,
 			bool probe, struct cost *ret, struct diags *diags)
 {
@@ -162,13 +167,16 @@ static int load_policy(const struct policy *policy, struct costs *ret)
 	_cleanup_(diags_free) struct diags diags = {};
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	_cleanup_(counters_closep) struct counters *counters = NULL;
+	_cleanup_(live_maps_closep) struct live_maps *live = NULL;
 	_cleanup_(generation_freep) struct generation *generation = NULL;
 	int r = tables_compile(policy, &tables, &diags);
 
 	if (r >= 0)
 		r = counters_open(NULL, &counters, &diags);
+	if (r >= 0 && policy->n_live_sets)
+		r = live_maps_open(NULL, &live, &diags);
 	if (r >= 0)
-		r = generation_build(policy, tables, 1, true, counters, NULL, &generation, &diags);
+		r = generation_build(policy, tables, 1, true, counters, live, &generation, &diags);
 	if (r >= 0)
 		r = load_ruleset(generation, counters, false, &ret->live, &diags);
 	if (r >= 0)
