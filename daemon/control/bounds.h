@@ -30,8 +30,23 @@
 #define STREAM_INTERVAL_MAX_MSEC 3600000
 #define STREAM_INTERVAL_DEFAULT_MSEC 1000
 
+/* What SetReplace has of entries that are not in force yet: of one client; bytes of all clients, and
+ * of all that are not root. And how long the next part may take to come. */
+#define STAGED_MAX_ENTRIES (4U << 20)
+#define STAGED_MAX_BYTES (512U << 20)
+#define STAGED_UNPRIVILEGED_BYTES (256U << 20)
+#define STAGED_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
+#define SET_PAGE_MAX 1000 /* entries in one answer of SetList */
+
+/* Changes of live sets are told to the observer when there were none for so long, or at the latest
+ * after so long. */
+#define BURST_PAUSE_USEC USEC_PER_SEC
+#define BURST_MAX_USEC (60 * USEC_PER_SEC)
+
 /* What the daemon says is bounded as well. common/diag.c bounds the number of diagnostics and
  * their source lines. */
 #define MESSAGE_TEXT_MAX_BYTES 4096U
 #define RULE_TEXT_MAX_BYTES 4096U
+#define REFUSAL_TEXT_MAX_BYTES 256U
 #define DIAGS_TEXT_MAX_BYTES (1U << 20)

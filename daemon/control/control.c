@@ -42,6 +42,8 @@ static void welcome(struct control *control, int fd_taken)
 
 	if (peer_identify(fd, control->has_group ? &control->group : NULL, &peer) < 0)
 		return;
+	if (peer.right == RIGHT_NONE && gate_set_is_writer(control->gate, peer.uid))
+		peer.right = RIGHT_WRITE;
 	text = no_place(control, &peer);
 	if (text)
 		refuse(fd, text);
@@ -128,6 +130,11 @@ int control_new(sd_event *event, struct gate *gate, int listen_fd, const char *s
 	return 0;
 }
 
+void control_admit_writers(struct control *control, struct diags *diags)
+{
+	admission_update(control, diags);
+}
+
 void control_observe(struct control *control, control_observer observer, void *userdata)
 {
 	control->observer = observer;
@@ -142,6 +149,7 @@ struct control *control_free(struct control *control)
 		session_free(control->sessions);
 	sd_event_source_disable_unref(control->accept_source);
 	sd_event_source_disable_unref(control->accept_timer);
+	admission_done(&control->admission);
 	listener_close(&control->listener);
 	sd_event_unref(control->event);
 	free(control);

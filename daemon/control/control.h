@@ -24,13 +24,24 @@ struct control;
 /* A request that changes something: told before it runs and after. For the log, sd_notify()
  * and, after Detach, the end of the daemon; the answer is sent when the observer returned. */
 struct control_event {
-	const char *method;    /* "Reload", "Off", "On" or "Detach" */
+	const char *method;    /* "Reload", "Off", "On", "Detach"; or "SetChange", see changes */
 	const char *interface; /* Off, On: which, NULL for all */
 	uid_t uid;             /* of the client */
 	pid_t pid;
 	bool done;                 /* false: about to run */
 	int result;                /* done: 0 or negative errno */
 	const struct diags *diags; /* done: what came up, warnings too */
+	/* SetChange, told only when done: what a client did to a live set since the last time. */
+	const char *set;
+	const struct control_changes *changes;
+};
+
+/* A bulk is many calls, and told as one: after a second without another, or when it is about another
+ * set, or the client leaves. */
+struct control_changes {
+	uint64_t calls, failed; /* of the calls */
+	uint64_t added, changed, removed, missing, refused;
+	const char *why; /* of the first call that failed; NULL: none did */
 };
 
 typedef void (*control_observer)(const struct control_event *event, void *userdata);
@@ -45,6 +56,10 @@ typedef void (*control_observer)(const struct control_event *event, void *userda
  */
 int control_new(sd_event *event, struct gate *gate, int listen_fd, const char *socket_path,
 		struct control **ret, struct diags *diags);
+
+/* Let the users that live sets name in `writers` open the socket: to be called when another policy
+ * came in force. Whoever is named no more is kept out. What fails is a warning. */
+void control_admit_writers(struct control *control, struct diags *diags);
 
 void control_observe(struct control *control, control_observer observer, void *userdata);
 

@@ -7,9 +7,6 @@
 /* Check rights and parameters, run the method, queue its answer unless it is oneway. */
 void method_call(struct session *session, const struct call *call);
 
-/* The next answer of a stream (there is one kind: Stats). */
-void method_stream(struct session *session);
-
 /* Answers to what is no call. The session closes after it is sent. */
 void method_invalid_message(struct session *session, const char *text);
 

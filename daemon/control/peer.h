@@ -7,6 +7,7 @@
 
 enum right {
 	RIGHT_NONE,   /* a stranger: refused whatever it asks */
+	RIGHT_WRITE,  /* named in `writers` of some live set: may use that */
 	RIGHT_LOOK,   /* member of the group */
 	RIGHT_CHANGE, /* root, or the daemon's own user */
 };
@@ -21,6 +22,9 @@ struct peer {
 
 /* The group's id. -ENOENT: there is no such group here. */
 int peer_group(gid_t *ret);
+
+/* The id of a user by name. -ENOENT: there is no such user here. */
+int peer_user(const char *name, uid_t *ret);
 
 /* Credentials are those of the moment of connect(). group: NULL if there is none. */
 int peer_identify(int fd, const gid_t *group, struct peer *ret);

@@ -43,6 +43,13 @@ static bool has_room(const struct session *session)
 		session->control->unsent_unprivileged < OUTPUT_UNPRIVILEGED_BYTES);
 }
 
+/* Is it time for the next page of a stream that goes as fast as the client reads? */
+static bool wants_page(const struct session *session)
+{
+	return session->streaming && !session->interval_usec && !session->failed &&
+	       has_room(session);
+}
+
 /* May a message be taken, from the buffer or from the socket? */
 static bool may_take(const struct session *session)
 {
@@ -275,6 +282,12 @@ static uint64_t deadline_usec(const struct session *session)
 		if (!deadline || output < deadline)
 			deadline = output;
 	}
+	if (session->staging) {
+		uint64_t staged = session->staging->since_usec + STAGED_TIMEOUT_USEC;
+
+		if (!deadline || staged < deadline)
+			deadline = staged;
+	}
 	return deadline;
 }
 
@@ -307,11 +320,12 @@ void session_update(struct session *session)
 		sd_event_source_set_io_events(session->io, events);
 	}
 	/* what is over is also freed in a turn */
-	if ((take && session->has_message) || (session->hung_up && reads) || is_over(session))
+	if ((take && session->has_message) || (session->hung_up && reads) || wants_page(session) ||
+	    is_over(session))
 		sd_event_source_set_enabled(session->work, SD_EVENT_ONESHOT);
 	else
 		sd_event_source_set_enabled(session->work, SD_EVENT_OFF);
-	if (!session->streaming)
+	if (!session->streaming || !session->interval_usec)
 		sd_event_source_set_enabled(session->tick, SD_EVENT_OFF);
 	update_guard(session);
 }
@@ -322,6 +336,8 @@ static void session_turn(struct session *session)
 	flush_output(session);
 	if (session->hung_up)
 		session->streaming = false;
+	if (wants_page(session))
+		session->stream(session);
 	if (may_take(session) && !session->has_message && !session->eof)
 		read_input(session);
 	if (may_take(session) && session->has_message)
@@ -355,7 +371,8 @@ static int on_guard(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
 
-	/* Who does not read gets no farewell; who does not finish a call may read one. */
+	/* Who does not read, or leaves a replacement half done, gets no farewell; who does not
+	 * finish a call may read one. */
 	if (session_unsent(session) > 0 || !session->partial_since_usec)
 		session->failed = true;
 	else
@@ -370,17 +387,21 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
 	/* A client that has not read the last answers misses this one. */
 	if (session->streaming && has_room(session))
-		method_stream(session);
+		session->stream(session);
 	sd_event_source_set_time(source, now_usec(session) + session->interval_usec);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	session_turn(session);
 	return 0;
 }
 
-void session_stream(struct session *session, uint64_t interval_usec)
+void session_stream(struct session *session, void (*stream)(struct session *session),
+		    uint64_t interval_usec)
 {
 	session->streaming = true;
+	session->stream = stream;
 	session->interval_usec = interval_usec;
+	if (!interval_usec)
+		return;
 	sd_event_source_set_time(session->tick, now_usec(session) + interval_usec);
 	sd_event_source_set_enabled(session->tick, SD_EVENT_ONESHOT);
 }
@@ -451,6 +472,8 @@ void session_free(struct session *session)
 
 	if (!session->failed)
 		flush_output(session);
+	burst_end(session);
+	staging_drop(session);
 	if (session->next)
 		session->next->previous = session->previous;
 	if (session->previous)

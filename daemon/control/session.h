@@ -10,12 +10,22 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
+#include "admission.h"
+#include "burst.h"
 #include "call.h"
 #include "control.h"
 #include "listener.h"
 #include "peer.h"
+#include "staging.h"
 
 struct session;
+
+/* Where the next page of a listing begins. */
+struct set_listing {
+	char set[NAME_LEN];
+	struct live_prefix after;
+	size_t limit; /* entries of a page */
+};
 
 struct control {
 	sd_event *event;
@@ -29,7 +39,9 @@ struct control {
 	void *userdata;
 	struct session *sessions; /* doubly linked */
 	unsigned int n_sessions, n_unprivileged;
-	size_t unsent_unprivileged; /* bytes of all sessions without RIGHT_CHANGE */
+	size_t unsent_unprivileged;         /* bytes of all sessions without RIGHT_CHANGE */
+	size_t staged, staged_unprivileged; /* bytes of stagings: of all; of those sessions */
+	struct admission admission;
 };
 
 struct session {
@@ -62,9 +74,14 @@ struct session {
 	bool closing; /* send what is there, then hang up */
 	bool failed;  /* out of memory, or the socket broke: hang up now */
 
-	/* A stream that is being answered. */
+	/* A stream that is being answered: by stream(), each interval. */
 	bool streaming;
-	uint64_t interval_usec;
+	uint64_t interval_usec; /* 0: as fast as the client reads */
+	void (*stream)(struct session *session);
+	struct set_listing listing; /* SetList */
+
+	struct staging *staging; /* SetReplace: what was sent of it; NULL: nothing */
+	struct burst burst;      /* changes of live sets that the observer is not told of yet */
 };
 
 /* Takes fd over, on failure too. The session frees itself when it is over. */
@@ -85,5 +102,7 @@ static inline size_t session_unsent(const struct session *session)
 void session_reply(struct session *session, json_t *parameters, bool continues);
 void session_error(struct session *session, const char *error, json_t *parameters);
 
-/* Go on answering by method_stream() each interval until the client hangs up. */
-void session_stream(struct session *session, uint64_t interval_usec);
+/* Go on answering by stream() each interval until the client hangs up, or stream() sets
+ * session->streaming to false. interval 0: whenever the client has read what there is. */
+void session_stream(struct session *session, void (*stream)(struct session *session),
+		    uint64_t interval_usec);

@@ -25,13 +25,22 @@ struct gate {
 	bool last_failed, off;
 };
 
-static bool has(const struct gate *gate, const char *name)
+bool fake_gate_has(const struct gate *gate, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 
 	if (asprintf(&path, "%s/%s", gate->scenario, name) < 0)
 		abort();
 	return access(path, F_OK) == 0;
+}
+
+FILE *fake_gate_open(const struct gate *gate, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", gate->scenario, name) < 0)
+		abort();
+	return fopen(path, "re");
 }
 
 void fake_gate_note(struct gate *gate, const char *format, ...)
@@ -64,14 +73,14 @@ struct gate *fake_gate_new(const char *scenario)
 
 struct gate *gate_free(struct gate *gate)
 {
+	fake_sets_free();
 	if (gate)
 		free(gate->scenario);
 	free(gate);
 	return NULL;
 }
 
-/* Fails as asked by files "fail-WHAT" or "fail-WHAT-silently". */
-static int maybe_fail(struct gate *gate, const char *what, struct diags *diags)
+int fake_gate_fails(struct gate *gate, const char *what, struct diags *diags)
 {
 	static const char line[] = "      - {name: ssh, match: {dprot: 22}, do: pass}";
 	struct diag_place place = {
@@ -85,11 +94,11 @@ static int maybe_fail(struct gate *gate, const char *what, struct diags *diags)
 	char name[64];
 
 	snprintf(name, sizeof(name), "fail-%s-silently", what);
-	if (has(gate, name))
+	if (fake_gate_has(gate, name))
 		return -ENOMEM;
 	snprintf(name, sizeof(name), "fail-%s", what);
-	if (!has(gate, name)) {
-		if (has(gate, "warn"))
+	if (!fake_gate_has(gate, name)) {
+		if (fake_gate_has(gate, "warn"))
 			diag_warning(diags, &place, "%s: set 'unused' is never used", what);
 		return 0;
 	}
@@ -100,7 +109,7 @@ static int maybe_fail(struct gate *gate, const char *what, struct diags *diags)
 
 int gate_reload(struct gate *gate, struct diags *diags)
 {
-	int r = maybe_fail(gate, "reload", diags);
+	int r = fake_gate_fails(gate, "reload", diags);
 
 	fake_gate_note(gate, "reload");
 	gate->n_reloads++;
@@ -115,7 +124,7 @@ int gate_reload(struct gate *gate, struct diags *diags)
 int gate_check(struct gate *gate, const char *path, struct diags *diags)
 {
 	fake_gate_note(gate, "check %s", path ? path : "-");
-	return maybe_fail(gate, "check", diags);
+	return fake_gate_fails(gate, "check", diags);
 }
 
 int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags)
@@ -126,13 +135,13 @@ int gate_set_off(struct gate *gate, const char *interface, bool off, struct diag
 		return -ENOENT;
 	}
 	gate->off = off;
-	return maybe_fail(gate, "switch", diags);
+	return fake_gate_fails(gate, "switch", diags);
 }
 
 int gate_detach(struct gate *gate, struct diags *diags)
 {
 	fake_gate_note(gate, "detach");
-	return maybe_fail(gate, "detach", diags);
+	return fake_gate_fails(gate, "detach", diags);
 }
 
 const char *interface_state_name(enum interface_state state)
@@ -146,7 +155,7 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 {
 	struct gate_interface_status *interfaces;
 
-	if (has(gate, "fail-read"))
+	if (fake_gate_has(gate, "fail-read"))
 		return -EIO;
 	interfaces = calloc(2, sizeof(*interfaces));
 	interfaces[0] = (struct gate_interface_status){
@@ -170,8 +179,8 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.error = strdup("cannot attach to enp2s0: \033[31mNot red\033[0m\xff"),
 	};
 	*ret = (struct gate_status){
-		.config_path = strdup(has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml"
-							: "/etc/xdpgate/xdpgate.yaml"),
+		.config_path = strdup(fake_gate_has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml"
+								  : "/etc/xdpgate/xdpgate.yaml"),
 		.generation = gate->generation,
 		.ready = true,
 		.loaded_usec = 1700000000000000,
@@ -186,11 +195,12 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.n_rules = 3,
 		.n_sets = 2,
 		.n_prefixes = 243000,
-		.uses_self = has(gate, "self"),
+		.uses_self = fake_gate_has(gate, "self"),
 		.n_self = 3,
 		.n_self_changes = 2,
 		.self_changed_usec = 1650000000000000,
-		.self_error = has(gate, "self") ? strdup("the kernel\033[31m refused") : NULL,
+		.self_error =
+			fake_gate_has(gate, "self") ? strdup("the kernel\033[31m refused") : NULL,
 		.interfaces = interfaces,
 		.n_interfaces = 2,
 		.list_copies = calloc(1, sizeof(*ret->list_copies)),
@@ -220,13 +230,13 @@ void gate_status_free(struct gate_status *status)
 
 int gate_get_stats(struct gate *gate, struct stats *ret)
 {
-	size_t n = has(gate, "big") ? BIG_RULES : 3;
+	size_t n = fake_gate_has(gate, "big") ? BIG_RULES : 3;
 	struct stats stats = { .generation = gate->generation, .n_interfaces = 2, .n_rules = n };
 	uint64_t base;
 
-	if (has(gate, "fail-read"))
+	if (fake_gate_has(gate, "fail-read"))
 		return -EIO;
-	base = has(gate, "frozen") ? 1000 : 1000 + 10 * gate->n_stats++;
+	base = fake_gate_has(gate, "frozen") ? 1000 : 1000 + 10 * gate->n_stats++;
 	stats.interfaces = calloc(2, sizeof(*stats.interfaces));
 	strcpy(stats.interfaces[0].name, "transit-a");
 	strcpy(stats.interfaces[1].name, "lan");
@@ -242,7 +252,7 @@ int gate_get_stats(struct gate *gate, struct stats *ret)
 		snprintf(rule->name, sizeof(rule->name), "rule-%zu", i);
 		rule->counter = (struct counter){ base + i, (base + i) * 64 };
 	}
-	if (has(gate, "ugly"))
+	if (fake_gate_has(gate, "ugly"))
 		strcpy(stats.rules[0].name, "\033[2Jr\xc3\xa9gle\xe2\x80\xae");
 	*ret = stats;
 	return 0;
@@ -261,7 +271,7 @@ int gate_get_rules(struct gate *gate, struct gate_rules *ret)
 {
 	struct gate_rules rules = { .generation = gate->generation, .n = 3 };
 
-	if (has(gate, "fail-read"))
+	if (fake_gate_has(gate, "fail-read"))
 		return -EIO;
 	rules.items = calloc(3, sizeof(*rules.items));
 	for (size_t i = 0; i < 3; i++) {
@@ -272,7 +282,7 @@ int gate_get_rules(struct gate *gate, struct gate_rules *ret)
 		rule->match = strdup("src: $block");
 		rule->action = strdup(i ? "drop" : "pass");
 	}
-	if (has(gate, "big")) {
+	if (fake_gate_has(gate, "big")) {
 		free(rules.items[0].match);
 		rules.items[0].match = malloc(100001);
 		memset(rules.items[0].match, 'm', 100000);

@@ -10,17 +10,44 @@
 #include "fake_gate.h"
 #include "util.h"
 
+struct server {
+	struct gate *gate;
+	struct control *control;
+};
+
+static void note_warnings(struct gate *gate, const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++)
+		if (diags->items[i].severity == SEVERITY_WARNING)
+			fake_gate_note(gate, "warning: %s", diags->items[i].message);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
+	struct server *server = userdata;
 	struct diags diags = {};
 
-	gate_reload(userdata, &diags);
+	gate_reload(server->gate, &diags);
+	control_admit_writers(server->control, &diags);
+	note_warnings(server->gate, &diags);
 	diags_free(&diags);
 	return 0;
 }
 
 static void on_request(const struct control_event *event, void *userdata)
 {
+	const struct control_changes *changes = event->changes;
+
+	if (changes) {
+		fake_gate_note(
+			userdata,
+			"observed set %s of uid %u: %lu calls, %lu failed%s%s; +%lu ~%lu -%lu "
+			"missing %lu refused %lu",
+			event->set, event->uid, changes->calls, changes->failed,
+			changes->why ? ": " : "", changes->why ?: "", changes->added,
+			changes->changed, changes->removed, changes->missing, changes->refused);
+		return;
+	}
 	fake_gate_note(userdata, "observed %s %s of uid %u: %s %d %zu", event->method,
 		       event->interface ? event->interface : "-", event->uid,
 		       event->done ? "done" : "begins", event->result,
@@ -30,7 +57,7 @@ static void on_request(const struct control_event *event, void *userdata)
 static int run(const char *socket, const char *scenario, int listen_fd)
 {
 	struct gate *gate = fake_gate_new(scenario);
-	struct control *control = NULL;
+	struct server server = { .gate = gate };
 	struct diags diags = {};
 	sd_event *event = NULL;
 	sd_event_source *hangup = NULL;
@@ -45,17 +72,19 @@ static int run(const char *socket, const char *scenario, int listen_fd)
 	if (r >= 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
 	if (r >= 0)
-		r = sd_event_add_signal(event, &hangup, SIGHUP, on_hangup, gate);
+		r = sd_event_add_signal(event, &hangup, SIGHUP, on_hangup, &server);
 	if (r >= 0)
-		r = control_new(event, gate, listen_fd, socket, &control, &diags);
+		r = control_new(event, gate, listen_fd, socket, &server.control, &diags);
 	diags_print(&diags, stderr, false);
 	if (r >= 0) {
-		control_observe(control, on_request, gate);
+		control_observe(server.control, on_request, gate);
+		control_admit_writers(server.control, &diags);
+		note_warnings(gate, &diags);
 		printf("ready\n");
 		fflush(stdout);
 		r = sd_event_loop(event);
 	}
-	control_free(control);
+	control_free(server.control);
 	sd_event_source_unref(hangup);
 	sd_event_unref(event);
 	gate_free(gate);
