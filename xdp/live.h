@@ -56,25 +56,30 @@ static __always_inline bool live_is_on(const struct live_entry *entry)
 	})
 
 /* Does a table at the index have the address? One function for both fields; nets: the wider
- * prefixes. An address' own entry knows of those that cover it. */
-__noinline int live_ask_hosts(__u32 index, const struct live_key *key, __u32 v6)
+ * prefixes. An address' own entry knows of those that cover it. A key must be on the stack of who
+ * looks it up: so says the verifier of Linux 6.1. */
+__noinline int live_ask_hosts(__u32 index, const struct live_key *wanted, __u32 v6)
 {
 	const struct live_entry *entry;
+	struct live_key key;
 
-	if (!config.uses_live || !key)
+	if (!config.uses_live || !wanted)
 		return -1;
-	entry = v6 ? LIVE_ENTRY(live_hosts_v6, index, key->addr)
-		   : LIVE_ENTRY(live_hosts_v4, index, key->addr);
+	key = *wanted;
+	entry = v6 ? LIVE_ENTRY(live_hosts_v6, index, key.addr)
+		   : LIVE_ENTRY(live_hosts_v4, index, key.addr);
 	return entry ? live_is_on(entry) : -1;
 }
 
-__noinline int live_ask_nets(__u32 index, const struct live_key *key, __u32 v6)
+__noinline int live_ask_nets(__u32 index, const struct live_key *wanted, __u32 v6)
 {
 	const struct live_entry *entry;
+	struct live_key key;
 
-	if (!config.uses_live || !key)
+	if (!config.uses_live || !wanted)
 		return 0;
-	entry = v6 ? LIVE_ENTRY(live_nets_v6, index, key) : LIVE_ENTRY(live_nets_v4, index, key);
+	key = *wanted;
+	entry = v6 ? LIVE_ENTRY(live_nets_v6, index, &key) : LIVE_ENTRY(live_nets_v4, index, &key);
 	return entry && live_is_on(entry);
 }
 

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "jiffies.h"
 #include "kernel.h"
@@ -664,6 +665,14 @@ void live_maps_abort(struct live_maps *maps)
 {
 	close_tables(&maps->new);
 	maps->new_slot = NO_SLOT;
+}
+
+uint64_t live_maps_jiffies(const struct live_maps *maps)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return jiffies_at(&maps->clock, now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
 }
 
 /* --- life -------------------------------------------------------------------------------- */

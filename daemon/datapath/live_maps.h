@@ -76,5 +76,7 @@ void live_maps_abort(struct live_maps *maps);
 /* The last entry is gone that a table had: packets need not ask it. (put() and commit() tell them to
  * when there are some.) */
 void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum live_table table);
+/* What packets take for now, as live_entry.until counts. */
+uint64_t live_maps_jiffies(const struct live_maps *maps);
 /* Where an entry is. */
 enum live_table live_table_of(const struct live_prefix *prefix);
