@@ -229,6 +229,8 @@ class Edge(birds.Case):
             self.assertEqual(gate.config.read_bytes(), (EXAMPLES / "edge.yaml").read_bytes())
             self.assertIn("did `ethtool -K bond0 rxvlan off", gate.log())
             lab.speak()
+            self.assertEqual([(r["comment"], r["tags"]) for r in gate.json("rules")["rules"]
+                              if r["name"] == "blocked"], [("NOC-4711", ["feed"])])
             before = lab.wait_established(bfd=4)
             # Before all of them spoke, a host has answered that it does not.
             quiet = gate.stats()
