@@ -5,8 +5,8 @@
  *
  * Included by BPF code and by user space alike, so it knows nothing but <linux/types.h>.
  * Every struct has fixed-width members and explicit padding; sizes are asserted. Anything
- * here that changes meaning or layout raises XDPGATE_ABI_VERSION: a daemon adopts pinned
- * state only of its own version.
+ * here that changes meaning or layout raises XDPGATE_ABI_VERSION, and so does what
+ * daemon/datapath/manifest.c writes: a daemon adopts pinned state only of its own version.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 5
+#define XDPGATE_ABI_VERSION 6
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to

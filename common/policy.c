@@ -52,17 +52,26 @@ static void *copy_of(const void *array, size_t bytes, bool *failed)
 	return copy;
 }
 
-static void copy_notes(const struct notes *from, struct notes *to, bool *failed)
+int notes_copy(const struct notes *from, struct notes *ret)
 {
-	*to = (struct notes){ 0 };
+	struct notes copy = { 0 };
+	bool failed = false;
+
 	if (from->comment)
-		to->comment = copy_of(from->comment, strlen(from->comment) + 1, failed);
+		copy.comment = copy_of(from->comment, strlen(from->comment) + 1, &failed);
 	if (from->n_tags)
-		to->tags = calloc(from->n_tags, sizeof(*to->tags));
-	if (from->n_tags && !to->tags)
-		*failed = true;
-	for (size_t i = 0; to->tags && i < from->n_tags; i++)
-		to->tags[to->n_tags++] = copy_of(from->tags[i], strlen(from->tags[i]) + 1, failed);
+		copy.tags = calloc(from->n_tags, sizeof(*copy.tags));
+	if (from->n_tags && !copy.tags)
+		failed = true;
+	for (size_t i = 0; copy.tags && i < from->n_tags; i++)
+		copy.tags[copy.n_tags++] =
+			copy_of(from->tags[i], strlen(from->tags[i]) + 1, &failed);
+	if (failed) {
+		notes_done(&copy);
+		return -ENOMEM;
+	}
+	*ret = copy;
+	return 0;
 }
 
 int rule_copy(const struct rule *rule, const char *name, struct rule *ret)
@@ -73,7 +82,8 @@ int rule_copy(const struct rule *rule, const char *name, struct rule *ret)
 #define COPY(array, n) (array) = copy_of((array), (n) * sizeof(*(array)), &failed)
 	RULE_ARRAYS(COPY, &copy);
 #undef COPY
-	copy_notes(&rule->notes, &copy.notes, &failed);
+	copy.notes = (struct notes){ 0 };
+	failed |= notes_copy(&rule->notes, &copy.notes) < 0;
 	if (failed) {
 		rule_done(&copy);
 		return -ENOMEM;

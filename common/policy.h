@@ -285,6 +285,8 @@ static inline void policy_freep(struct policy **policy)
 /* A copy that owns all it has, under another name. 0, or -ENOMEM with *ret untouched. */
 int rule_copy(const struct rule *rule, const char *name, struct rule *ret);
 void rule_done(struct rule *rule);
+/* A copy that owns all it has. 0, or -ENOMEM with *ret untouched. */
+int notes_copy(const struct notes *from, struct notes *ret);
 void notes_done(struct notes *notes);
 /* How many bytes the rule owns, about. */
 size_t rule_bytes(const struct rule *rule);

@@ -84,6 +84,7 @@ struct gate_rule {
 	char name[NAME_LEN];
 	char *match;  /* normalised, one line */
 	char *action; /* likewise */
+	struct notes notes;
 };
 
 struct gate_rules {

@@ -13,7 +13,7 @@ static int copy_rule(const struct manifest_ruleset *ruleset, const struct manife
 	memcpy(ret->name, rule->name, NAME_LEN);
 	ret->match = strdup(rule->match);
 	ret->action = strdup(rule->action);
-	return ret->match && ret->action ? 0 : -ENOMEM;
+	return ret->match && ret->action ? notes_copy(&rule->notes, &ret->notes) : -ENOMEM;
 }
 
 int gate_get_rules(struct gate *gate, struct gate_rules *ret)
@@ -48,6 +48,7 @@ void gate_rules_free(struct gate_rules *rules)
 	for (size_t i = 0; i < rules->n; i++) {
 		free(rules->items[i].match);
 		free(rules->items[i].action);
+		notes_done(&rules->items[i].notes);
 	}
 	free(rules->items);
 	*rules = (struct gate_rules){};

@@ -118,12 +118,19 @@ json_t *answer_stats(const struct stats *stats)
 			 ARRAY_OF(stats->unjudged, stats->n_unjudged, unjudged));
 }
 
+static json_t *tag(char *const *text)
+{
+	return wire_string(*text);
+}
+
 static json_t *rule(const struct gate_rule *item)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "policy", wire_string(item->policy), "name",
-			 wire_string(item->name), "match",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "policy", wire_string(item->policy),
+			 "name", wire_string(item->name), "match",
 			 wire_bounded(item->match, RULE_TEXT_MAX_BYTES), "action",
-			 wire_bounded(item->action, RULE_TEXT_MAX_BYTES));
+			 wire_bounded(item->action, RULE_TEXT_MAX_BYTES), "comment",
+			 wire_string(item->notes.comment), "tags",
+			 ARRAY_OF(item->notes.tags, item->notes.n_tags, tag));
 }
 
 json_t *answer_rules(const struct gate_rules *rules)

@@ -220,19 +220,82 @@ int run_status(const struct options *options, int n, char **arguments)
 	return EXIT_OK;
 }
 
+/* The tags of a rule. Caller frees; NULL when out of memory. */
+static char *join_tags(const json_t *tags)
+{
+	char *text = NULL;
+	size_t size, i;
+	const json_t *tag;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return NULL;
+	json_array_foreach (tags, i, tag)
+		if (json_is_string(tag))
+			fprintf(stream, "%s%s", i ? "," : "", json_string_value(tag));
+	return fclose(stream) == 0 ? text : NULL;
+}
+
+/* A comment of several lines on one. Caller frees; NULL when out of memory. */
+static char *join_lines(const char *text)
+{
+	char *line = malloc(strlen(text) + 1), *end = line;
+
+	for (const char *word = text; line && *(word += strspn(word, " \t\r\n"));) {
+		size_t n = strcspn(word, " \t\r\n");
+
+		if (end != line)
+			*end++ = ' ';
+		memcpy(end, word, n);
+		end += n;
+		word += n;
+	}
+	if (line)
+		*end = '\0';
+	return line;
+}
+
+/* Columns that only some rules have something for: none at all, unless there is such a rule. */
+static size_t rule_columns(const json_t *rules, const char **titles, bool *tags, bool *comments)
+{
+	const json_t *item;
+	size_t n = 0, i;
+
+	*tags = *comments = false;
+	json_array_foreach (rules, i, item) {
+		*tags |= json_array_size(json_object_get(item, "tags")) > 0;
+		*comments |= *string_of(item, "comment") != '\0';
+	}
+	titles[n++] = ">#";
+	titles[n++] = "POLICY";
+	titles[n++] = "RULE";
+	titles[n++] = "ACTION";
+	titles[n++] = "MATCH";
+	if (*tags)
+		titles[n++] = "TAGS";
+	if (*comments)
+		titles[n++] = "COMMENT";
+	return n;
+}
+
 static void print_rules(const json_t *rules, bool color)
 {
-	static const char *const titles[] = { ">#", "POLICY", "RULE", "ACTION", "MATCH" };
-	_cleanup_(table_free) struct table table = { .titles = titles,
-						     .n_columns = ARRAY_SIZE(titles) };
-	const char *previous = "";
+	const char *titles[TABLE_MAX_COLUMNS], *previous = "";
+	bool tags, comments;
+	_cleanup_(table_free) struct table table = {
+		.titles = titles,
+		.n_columns = rule_columns(rules, titles, &tags, &comments),
+	};
 	const json_t *item;
 	long long number = 0;
 	size_t i;
 
 	json_array_foreach (rules, i, item) {
 		const char *policy = string_of(item, "policy");
+		_cleanup_free_ char *all = join_tags(json_object_get(item, "tags"));
+		_cleanup_free_ char *line = join_lines(string_of(item, "comment"));
 
+		table.failed |= !all || !line;
 		/* each policy is judged by itself, so each counts from 1 */
 		number = strcmp(policy, previous) == 0 ? number + 1 : 1;
 		previous = policy;
@@ -241,6 +304,10 @@ static void print_rules(const json_t *rules, bool color)
 		table_text(&table, string_of(item, "name"), PAINT_NONE);
 		table_text(&table, string_of(item, "action"), PAINT_NONE);
 		table_text(&table, string_of(item, "match"), PAINT_NONE);
+		if (tags)
+			table_text(&table, all && *all ? all : "-", PAINT_NONE);
+		if (comments)
+			table_text(&table, line && *line ? line : "-", PAINT_NONE);
 	}
 	table_print(&table, stdout, color);
 }

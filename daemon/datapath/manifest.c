@@ -21,6 +21,7 @@ struct manifest *manifest_free(struct manifest *manifest)
 		for (uint32_t j = 0; ruleset->rules && j < ruleset->n_rules; j++) {
 			free(ruleset->rules[j].match);
 			free(ruleset->rules[j].action);
+			notes_done(&ruleset->rules[j].notes);
 		}
 		free(ruleset->rules);
 	}
@@ -60,7 +61,8 @@ static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
 		memcpy(to->rules[i].name, rule->name, NAME_LEN);
 		to->rules[i].match = strdup(rule->match_text ? rule->match_text : "");
 		to->rules[i].action = action_text(rule);
-		if (!to->rules[i].match || !to->rules[i].action)
+		if (!to->rules[i].match || !to->rules[i].action ||
+		    notes_copy(&rule->notes, &to->rules[i].notes) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -222,6 +224,24 @@ static void *stream_array(struct stream *stream, void *array, uint32_t *n, size_
 	return array;
 }
 
+static void stream_notes(struct stream *stream, struct notes *notes)
+{
+	uint8_t commented = notes->comment != NULL;
+	uint32_t n_tags = notes->n_tags;
+
+	STREAM(stream, commented);
+	if (commented > 1 && stream->error >= 0)
+		stream->error = -EINVAL;
+	if (commented)
+		stream_text(stream, &notes->comment);
+	notes->tags = stream_array(stream, notes->tags, &n_tags, sizeof(*notes->tags));
+	if (stream->error < 0)
+		return;
+	notes->n_tags = n_tags;
+	for (uint32_t i = 0; stream->error >= 0 && i < n_tags; i++)
+		stream_text(stream, &notes->tags[i]);
+}
+
 static void stream_ruleset(struct stream *stream, struct manifest_ruleset *ruleset)
 {
 	stream_name(stream, ruleset->name, NAME_LEN);
@@ -231,6 +251,7 @@ static void stream_ruleset(struct stream *stream, struct manifest_ruleset *rules
 		stream_name(stream, ruleset->rules[i].name, NAME_LEN);
 		stream_text(stream, &ruleset->rules[i].match);
 		stream_text(stream, &ruleset->rules[i].action);
+		stream_notes(stream, &ruleset->rules[i].notes);
 	}
 }
 

@@ -16,6 +16,7 @@ struct manifest_rule {
 	char name[NAME_LEN];
 	char *match;  /* normalised text */
 	char *action; /* likewise */
+	struct notes notes;
 };
 
 struct manifest_ruleset {

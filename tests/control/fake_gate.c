@@ -281,6 +281,12 @@ int gate_get_rules(struct gate *gate, struct gate_rules *ret)
 		snprintf(rule->name, sizeof(rule->name), "rule-%zu", i);
 		rule->match = strdup("src: $block");
 		rule->action = strdup(i ? "drop" : "pass");
+		if (i != 1 || !fake_gate_has(gate, "notes"))
+			continue;
+		rule->notes.comment = strdup("NOC-4711,\n  since \033[31mMonday\n");
+		rule->notes.tags = calloc(2, sizeof(char *));
+		rule->notes.tags[rule->notes.n_tags++] = strdup("feed");
+		rule->notes.tags[rule->notes.n_tags++] = strdup("external");
 	}
 	if (fake_gate_has(gate, "big")) {
 		free(rules.items[0].match);
@@ -297,6 +303,7 @@ void gate_rules_free(struct gate_rules *rules)
 	for (size_t i = 0; i < rules->n; i++) {
 		free(rules->items[i].match);
 		free(rules->items[i].action);
+		notes_done(&rules->items[i].notes);
 	}
 	free(rules->items);
 	*rules = (struct gate_rules){};

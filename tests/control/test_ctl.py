@@ -156,6 +156,14 @@ class Output(Ctl):
             "2  internet  rule-1  drop    src: $block",
             "1  customer  rule-2  drop    src: $block",
             ""])
+        self.scenario("notes")
+        self.assertEqual(self.good("rules").split("\n"), [
+            "#  POLICY    RULE    ACTION  MATCH        TAGS           COMMENT",
+            "1  internet  rule-0  pass    src: $block  -              -",
+            "2  internet  rule-1  drop    src: $block  feed,external  "
+            "NOC-4711, since \\x1b[31mMonday",
+            "1  customer  rule-2  drop    src: $block  -              -",
+            ""])
 
     def on_terminal(self, *argv, seconds=None, size=(24, 80), **more):
         """What a terminal gets from the command; seconds: then Ctrl-C is typed."""

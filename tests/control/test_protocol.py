@@ -287,7 +287,13 @@ class Methods(Protocol):
         """Rules: in order; a text beyond all measure is cut"""
         rules = self.client().call(GATE + "Rules")["parameters"]
         self.assertEqual(rules["rules"][1], {"policy": "internet", "name": "rule-1",
-                                             "match": "src: $block", "action": "drop"})
+                                             "match": "src: $block", "action": "drop",
+                                             "comment": None, "tags": []})
+        self.scenario("notes")
+        rules = self.client().call(GATE + "Rules")["parameters"]["rules"]
+        self.assertEqual([(r["comment"], r["tags"]) for r in rules],
+                         [(None, []), ("NOC-4711,\n  since \x1b[31mMonday\n",
+                                       ["feed", "external"]), (None, [])])
         self.scenario("big")
         rules = self.client().call(GATE + "Rules")["parameters"]
         self.assertEqual(rules["rules"][0]["match"], "m" * 4096 + " ...")

@@ -25,6 +25,15 @@ static void set_text(char **text, const char *value)
 	*text = strdup(value);
 }
 
+static void set_notes(struct notes *notes, const char *comment, size_t n_tags)
+{
+	set_text(&notes->comment, comment);
+	notes->tags = calloc(n_tags, sizeof(*notes->tags));
+	assert_non_null(notes->tags);
+	for (; notes->n_tags < n_tags; notes->n_tags++)
+		set_text(&notes->tags[notes->n_tags], notes->n_tags ? "feed" : "external");
+}
+
 static struct manifest *sample(void)
 {
 	struct policy *policy = build_policy();
@@ -38,7 +47,7 @@ static struct manifest *sample(void)
 	build_interface(policy, "transit-b", internet);
 	set_text(&build_rule(policy, internet, "spoofed", VERDICT_DROP)->match_text,
 		 "src: 198.51.100.0/24");
-	build_rule(policy, internet, "seen", VERDICT_NONE);
+	set_notes(&build_rule(policy, internet, "seen", VERDICT_NONE)->notes, "NOC-4711", 2);
 	set_text(&build_rule(policy, customer, "bcp38", VERDICT_DROP)->action_text, "drop");
 	build_prefix(policy, build_set(policy, "own"), "198.51.100.0/24");
 	assert_int_equal(manifest_from_policy(policy, &manifest), 0);
@@ -112,6 +121,11 @@ static void round_trip(void **state)
 	assert_int_equal(manifest->n_rulesets, 2);
 	assert_string_equal(manifest->rulesets[0].name, "internet");
 	assert_string_equal(manifest->rulesets[0].rules[0].match, "src: 198.51.100.0/24");
+	assert_null(manifest->rulesets[0].rules[0].notes.comment);
+	assert_int_equal(manifest->rulesets[0].rules[0].notes.n_tags, 0);
+	assert_string_equal(manifest->rulesets[0].rules[1].notes.comment, "NOC-4711");
+	assert_int_equal(manifest->rulesets[0].rules[1].notes.n_tags, 2);
+	assert_string_equal(manifest->rulesets[0].rules[1].notes.tags[1], "feed");
 	assert_string_equal(manifest->rulesets[1].rules[0].action, "drop");
 	assert_int_equal(manifest_encode(manifest, &again, &size_again), 0);
 	assert_int_equal(size_again, size);

@@ -16,12 +16,12 @@ RELOADS=100 SECONDS=120 tests/e2e/test_bgp.py      makes a long run of it
 
 import os
 import re
-import subprocess
 import time
-import unittest
 
+import birds
 import netlab
 import tap
+from birds import ebgp, plain
 
 RELOADS = int(os.environ.get("RELOADS", "15"))
 SECONDS = int(os.environ.get("SECONDS", "5"))  # of default: drop
@@ -64,83 +64,8 @@ def with_rules(serial=1):
     return POLICY + RULES.replace("SERIAL", str(serial))
 
 
-HEAD = """
-log "{log}" all;
-router id {id};
-protocol device {{}}
-protocol bfd {{ interface "*" {{ interval 300 ms; multiplier 10; }}; }}
-"""
-EBGP = """
-protocol bgp {name} {{
-  local {local} as {our_as}; neighbor {peer} as {their_as};
-  bfd on; ttl security on; hold time 9; connect retry time 1; error wait time 1, 2;
-  {family} {{ import all; export none; }};
-}}
-"""
-PLAIN = """
-protocol bgp {name} {{
-  local {local} as {our_as}; neighbor {peer} as {their_as};
-  {hops} hold time 9; connect retry time 1; error wait time 1, 2;
-  ipv4 {{ import all; export none; }};
-}}
-"""
-
-
-def ebgp(name, local, our_as, peer, their_as):
-    return EBGP.format(name=name, local=local, our_as=our_as, peer=peer, their_as=their_as,
-                       family="ipv6" if ":" in local else "ipv4")
-
-
-def plain(name, local, our_as, peer, their_as, hops=""):
-    return PLAIN.format(name=name, local=local, our_as=our_as, peer=peer, their_as=their_as,
-                        hops=hops)
-
-
-def seconds(clock):
-    """hh:mm:ss.sss in seconds."""
-    hours, minutes, rest = clock.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
-
-
-class Bird:
-    """A BIRD in a namespace."""
-
-    def __init__(self, lab, namespace, label, router_id, protocols):
-        self.socket, self.log = lab.folder / f"{label}.ctl", lab.folder / f"{label}.log"
-        config = lab.write(f"{label}.conf", HEAD.format(log=self.log, id=router_id) +
-                           "".join(protocols))
-        self.process = namespace.popen(["bird", "-f", "-c", config, "-s", self.socket],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        lab.callback(netlab.end, self.process)
-        netlab.wait_for(self.socket.exists, f"BIRD of {label} has started")
-
-    def ask(self, *words):
-        return netlab.run(["birdc", "-s", self.socket, *words]).stdout
-
-    def sessions(self):
-        """Name of each BGP session and since when it is established, in seconds of the day; None:
-        it is not."""
-        rows = re.findall(r"(?m)^(\w+) +BGP +\S+ +(\S+) +(\S+) +(.*)$",
-                          self.ask("show", "protocols"))
-        return {name: seconds(since) if state == "up" and "Established" in info else None
-                for name, state, since, info in rows}
-
-    def bfd(self):
-        """States of the BFD sessions."""
-        return re.findall(r"(?m)^[\da-f.:]+ +\S+ +(\w+) ", self.ask("show", "bfd", "sessions"))
-
-
-class Edge(netlab.Lab):
+class Edge(birds.Lab):
     """The scene, with its BIRDs."""
-
-    def __enter__(self):
-        super().__enter__()
-        try:
-            self.build()
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def build(self):
         self.router = self.namespace("router")
@@ -161,30 +86,21 @@ class Edge(netlab.Lab):
 
     def speak(self):
         self.birds = [
-            Bird(self, self.router, "router", "10.0.0.1", [
+            birds.Bird(self, self.router, "router", "10.0.0.1", [
                 ebgp("a4", "192.0.2.1", 64500, "192.0.2.2", 64501),
                 ebgp("b4", "198.51.100.1", 64500, "198.51.100.2", 64502),
                 ebgp("b6", "2001:db8:b::1", 64500, "2001:db8:b::2", 64502),
                 plain("c4", "203.0.113.1", 64500, "203.0.113.2", 64500, "direct;")]),
-            Bird(self, self.a, "transit-a", "10.0.0.2", [
+            birds.Bird(self, self.a, "transit-a", "10.0.0.2", [
                 ebgp("r4", "192.0.2.2", 64501, "192.0.2.1", 64500),
                 plain("far", "192.0.2.3", 64501, "203.0.113.3", 64503, "multihop 2;")]),
-            Bird(self, self.b, "transit-b", "10.0.0.3", [
+            birds.Bird(self, self.b, "transit-b", "10.0.0.3", [
                 ebgp("r4", "198.51.100.2", 64502, "198.51.100.1", 64500),
                 ebgp("r6", "2001:db8:b::2", 64502, "2001:db8:b::1", 64500)]),
-            Bird(self, self.c, "customer", "10.0.0.4", [
+            birds.Bird(self, self.c, "customer", "10.0.0.4", [
                 plain("r4", "203.0.113.2", 64500, "203.0.113.1", 64500, "direct;"),
                 plain("far", "203.0.113.3", 64503, "192.0.2.3", 64501, "multihop 2;")]),
         ]
-
-    def sessions(self):
-        return [bird.sessions() for bird in self.birds]
-
-    def wait_established(self):
-        netlab.wait_for(lambda: all(None not in s.values() for s in self.sessions()) and
-                        self.birds[0].bfd() == ["Up"] * 3, "all sessions are up", timeout=60,
-                        pause=0.2)
-        return self.sessions()
 
     def flood(self):
         """From listed and spoofed sources, out of both transits."""
@@ -205,28 +121,17 @@ class Edge(netlab.Lab):
                     "dport=179,ttl=254"]))]
 
 
-class Sessions(unittest.TestCase):
+class Sessions(birds.Case):
     """BIRD's sessions through the filter."""
 
     seconds = 120 + 4 * RELOADS + SECONDS
-
-    def assert_as_before(self, lab, before):
-        """Each session is the same one as before, BFD is up: nothing was cut off meanwhile."""
-        for now, then in zip(lab.sessions(), before):
-            self.assertEqual(now.keys(), then.keys())
-            for name, since in now.items():
-                self.assertIsNotNone(since, f"{name} is down")
-                # BIRD's clock is not that of the day: they drift by a millisecond.
-                self.assertAlmostEqual(since, then[name], delta=0.1, msg=f"{name} is another")
-        for bird in lab.birds:
-            self.assertLessEqual(set(bird.bfd()), {"Up"})
 
     def test_stay_up(self):
         """a flood, reloads and `default: drop` without rules: no session notices; counters exact"""
         with Edge() as lab:
             gate = lab.daemon(lab.router, with_rules()).start()
             lab.speak()
-            before = lab.wait_established()
+            before = lab.wait_established(bfd=3)
             traffic = lab.flood()
             for i in range(RELOADS):
                 gate.set_policy(with_rules(i + 2))
@@ -270,7 +175,7 @@ class Sessions(unittest.TestCase):
         with Edge() as lab:
             gate = lab.daemon(lab.router, with_rules()).start()
             lab.speak()
-            before = lab.wait_established()
+            before = lab.wait_established(bfd=3)
             gate.set_policy(re.sub(r"(?s)protect:.*?(?=sets:)", "", POLICY) + NO_RULES)
             gate.hangup(timeout=60)
             netlab.wait_for(lambda: None in lab.sessions()[0].values(), "a session is down",
