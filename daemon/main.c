@@ -178,6 +178,7 @@ static enum exit_status run(const struct options *options)
 	if (r < 0)
 		goto refuse;
 	control_observe(control, loop_on_control, &loop);
+	loop.control = control;
 
 	if (privileges_seal() < 0 || loop_watch_signals(&loop) < 0)
 		return STATUS_FAILED;
@@ -189,6 +190,7 @@ static enum exit_status run(const struct options *options)
 		goto refuse;
 	log_diags(&diags);
 	diags_free(&diags);
+	loop_admit_writers(&loop);
 	loop_report(&loop);
 	expiry_timer_set(expiry, gate, true);
 

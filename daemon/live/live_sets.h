@@ -21,8 +21,6 @@
 struct live_sets;
 struct live_maps;
 
-#define LIVE_TIMEOUT_DEFAULT (-1) /* the set's */
-#define LIVE_TIMEOUT_MAX (10 * 366 * 24 * 3600)
 #define LIVE_REFUSALS_TOLD 100
 
 /* An entry that somebody wants in a set. */
