@@ -10,6 +10,10 @@
 
 #define LIVE_COMMENT_MAX 95 /* bytes, without the NUL */
 
+/* How long an entry that is added shall hold: seconds, 0: for ever. */
+#define LIVE_TIMEOUT_DEFAULT (-1) /* as long as the set says */
+#define LIVE_TIMEOUT_MAX (10 * 366 * 24 * 3600)
+
 /* As on the wire. Bits beyond len are 0, so equal prefixes have equal bytes. */
 struct live_prefix {
 	uint8_t family;   /* enum family */

@@ -145,8 +145,8 @@ int gate_set_status(struct gate *gate, const char *set, struct live_set_states *
 		    struct diags *diags);
 bool gate_set_may_write(const struct gate *gate, const char *set, uid_t uid);
 bool gate_set_is_writer(const struct gate *gate, uid_t uid);
-/* As live_sets_tick(). */
-uint64_t gate_set_tick(struct gate *gate);
+void gate_set_tick(struct gate *gate);
+uint64_t gate_set_next_end(const struct gate *gate);
 
 /* Let every packet of an interface (logical name or port; NULL: of all) pass, or filter it
  * again. Sticky: holds until told otherwise, over reloads and restarts of the daemon. */

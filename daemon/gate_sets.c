@@ -62,7 +62,13 @@ bool gate_set_is_writer(const struct gate *gate, uid_t uid)
 	return gate->live && live_sets_is_writer(gate->live, uid);
 }
 
-uint64_t gate_set_tick(struct gate *gate)
+void gate_set_tick(struct gate *gate)
 {
-	return gate->live ? live_sets_tick(gate->live) : 0;
+	if (gate->live)
+		live_sets_tick(gate->live);
+}
+
+uint64_t gate_set_next_end(const struct gate *gate)
+{
+	return gate->live ? live_sets_next_end(gate->live) : 0;
 }

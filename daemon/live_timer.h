@@ -11,8 +11,7 @@
 
 struct live_timer;
 
-/* 0, or a negative errno, logged. */
+/* From here on, whatever the event loop does: behind each thing that it did, it is seen when the
+ * next entry ends. 0, or a negative errno, logged. */
 int live_timer_new(sd_event *event, struct gate *gate, struct live_timer **ret);
 struct live_timer *live_timer_free(struct live_timer *timer); /* NULL is fine; returns NULL */
-/* Entries were added, or a policy came in force: there may be an earlier end. */
-void live_timer_set(struct live_timer *timer);

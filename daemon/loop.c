@@ -66,14 +66,22 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, v
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+void loop_admit_writers(struct loop *loop)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+
+	control_admit_writers(loop->control, &diags);
+	log_diags(&diags);
+}
+
 /* A reload is over, whoever asked for it. */
 static void conclude_reload(struct loop *loop, int result, const struct diags *diags)
 {
 	if (diags)
 		log_diags(diags);
+	loop_admit_writers(loop);
 	loop_report(loop);
 	expiry_timer_set(loop->expiry, loop->gate, result >= 0);
-	live_timer_set(loop->live);
 	if (result >= 0)
 		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
 	else if (diags && diags->n_errors)
@@ -277,14 +285,49 @@ static void say_farewell(struct loop *loop)
 		sd_event_exit(loop->event, 0);
 }
 
+/* "2 added, 1 refused", of what there is. */
+static void describe_changes(const struct control_changes *changes, char *text, size_t size)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} counts[] = {
+		{ changes->added, "added" },     { changes->changed, "changed" },
+		{ changes->removed, "removed" }, { changes->missing, "not there" },
+		{ changes->refused, "refused" }, { changes->failed, "calls failed" },
+	};
+	size_t n = 0;
+
+	snprintf(text, size, "nothing to do");
+	for (size_t i = 0; i < ARRAY_SIZE(counts) && n < size; i++)
+		if (counts[i].n)
+			n += (size_t)snprintf(text + n, size - n, "%s%" PRIu64 " %s", n ? ", " : "",
+					      counts[i].n, counts[i].what);
+}
+
+static void log_changes(const struct control_event *event)
+{
+	const struct control_changes *changes = event->changes;
+	char text[256];
+
+	describe_changes(changes, text, sizeof(text));
+	if (changes->failed)
+		log_error("user %u (process %d) on set %s: %s: %s", event->uid, (int)event->pid,
+			  event->set, text, changes->why ? changes->why : "out of memory");
+	else
+		log_notice("user %u (process %d) on set %s: %s", event->uid, (int)event->pid,
+			   event->set, text);
+}
+
 void loop_on_control(const struct control_event *event, void *userdata)
 {
 	struct loop *loop = userdata;
 	bool is_reload = strcmp(event->method, "Reload") == 0;
 
-	if (event->done)
-		live_timer_set(loop->live);
-
+	if (event->changes) {
+		log_changes(event);
+		return;
+	}
 	if (!event->done) {
 		log_notice("user %u (process %d) asks: %s%s%s", event->uid, (int)event->pid,
 			   event->method, event->interface ? " " : "",

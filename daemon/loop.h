@@ -16,7 +16,6 @@
 #include "expiry.h"
 #include "gate.h"
 #include "links.h"
-#include "live_timer.h"
 
 #define STOP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define RELOAD_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -27,7 +26,7 @@ struct loop {
 	struct gate *gate;
 	struct links *links;
 	struct expiry_timer *expiry;
-	struct live_timer *live;
+	struct control *control;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
 	bool self_failed;    /* the last loop_on_addresses() did */
@@ -44,6 +43,9 @@ int loop_on_links(void *userdata);                                       /* a li
 int loop_on_addresses(void *userdata);                                   /* likewise */
 void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
+
+/* Let those whom the live sets of the policy in force name as writers open the control socket. */
+void loop_admit_writers(struct loop *loop);
 
 /* Tell the service manager and the log's fields what is true now; plan another try for an
  * interface that failed. */

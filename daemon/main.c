@@ -183,12 +183,12 @@ static enum exit_status run(const struct options *options)
 	r = live_timer_new(event, gate, &live);
 	if (r < 0)
 		return STATUS_FAILED;
-	loop.live = live;
 
 	r = control_new(event, gate, TAKE_FD(socket_fd), options->socket, &control, &diags);
 	if (r < 0)
 		goto refuse;
 	control_observe(control, loop_on_control, &loop);
+	loop.control = control;
 
 	if (privileges_seal() < 0 || loop_watch_signals(&loop) < 0)
 		return STATUS_FAILED;
@@ -200,9 +200,9 @@ static enum exit_status run(const struct options *options)
 		goto refuse;
 	log_diags(&diags);
 	diags_free(&diags);
+	loop_admit_writers(&loop);
 	loop_report(&loop);
 	expiry_timer_set(expiry, gate, true);
-	live_timer_set(live);
 
 	r = sd_event_loop(event);
 	if (r < 0) { /* not a stop that anybody asked for: the gate goes on without us */

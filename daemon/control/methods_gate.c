@@ -211,7 +211,7 @@ static json_t *no_such_interface(const char *interface, const struct diags *diag
 	return TAKE_PTR(answer);
 }
 
-void run_switch(struct session *session, const struct call *call, bool off)
+static void run_switch(struct session *session, const struct call *call, bool off)
 {
 	const char *interface = string_of(call, "interface");
 	struct control_event event = { .method = off ? "Off" : "On", .interface = interface };

@@ -48,6 +48,14 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->print = true;
 	} else if (strcmp(name, "verbose") == 0) {
 		options->verbose = true;
+	} else if (strcmp(name, "timeout") == 0) {
+		options->timeout = value;
+	} else if (strcmp(name, "comment") == 0) {
+		options->comment = value;
+	} else if (strcmp(name, "file") == 0) {
+		options->file = value;
+	} else if (strcmp(name, "quiet") == 0) {
+		options->quiet = true;
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {
@@ -75,6 +83,8 @@ static void make_options(struct option *table, char *letters)
 		};
 		if (option_table[i].letter)
 			*letters++ = option_table[i].letter;
+		if (option_table[i].letter && argument)
+			*letters++ = ':';
 	}
 }
 

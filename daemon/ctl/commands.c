@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The table of commands: dispatch, --help and (checked by a test) completion come from it. */
+#include <limits.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -22,6 +23,8 @@ const struct command commands[] = {
 	{ "on", "[IFACE]", "filter again", 0, 1, OWN_PIN_DIR, run_on },
 	{ "detach", "", "detach from all interfaces and remove all state", 0, 0, OWN_PIN_DIR,
 	  run_detach },
+	{ "set", "[COMMAND NAME ...]", "add, del, test, list, ...: what is in a live set", 0,
+	  INT_MAX, OWN_SET, run_set },
 	{ "help", "[COMMAND]", "explain xdpgate, or a command", 0, 1, 0, run_help },
 };
 const size_t n_commands = ARRAY_SIZE(commands);

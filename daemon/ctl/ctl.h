@@ -12,7 +12,8 @@
 /* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
 #define EXIT_CODES(X)                                                                              \
 	X(EXIT_OK, 0, "done; warnings are possible")                                               \
-	X(EXIT_FAILED, 1, "the request failed: a bad policy, an unknown interface, ...")           \
+	X(EXIT_FAILED, 1,                                                                          \
+	  "the request failed: a bad policy, an unknown interface, ...; or not in the set")        \
 	X(EXIT_USAGE, 2, "wrong use of this command")                                              \
 	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                         \
 	X(EXIT_DENIED, 4, "not permitted")
@@ -36,6 +37,10 @@ struct options {
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
 	bool print;                 /* check: print the normalised policy */
 	bool verbose;               /* check: tell of the tables, too */
+	const char *timeout;        /* set: how long entries shall hold; NULL: as the set says */
+	const char *comment;        /* set: of entries that have none; NULL: none */
+	const char *file;           /* set: entries are there, "-": on standard input; or NULL */
+	bool quiet;                 /* set: tell failures only */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -48,6 +53,7 @@ enum own_option {
 	OWN_PRINT = 32,
 	OWN_VERBOSE = 64,
 	OWN_SELF = 128,
+	OWN_SET = 256,
 };
 
 struct command {
@@ -82,6 +88,9 @@ struct option_help {
 extern const struct option_help option_table[];
 extern const size_t n_options;
 
+/* set.c: the commands behind `set`, one a line. */
+void help_print_set(void);
+
 /* builtins.c: check --builtin. */
 int show_builtin(const struct options *options);
 
@@ -96,4 +105,5 @@ int run_schema(const struct options *options, int n, char **arguments);
 int run_off(const struct options *options, int n, char **arguments);
 int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);
+int run_set(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);

@@ -25,6 +25,12 @@ const struct option_help option_table[] = {
 	  OWN_VERBOSE },
 	{ "self", "ADDR[,ADDR]", "what $self holds, instead of the addresses of this machine",
 	  OWN_SELF },
+	{ "timeout", "TIME", "how long entries hold: 90s, 1h30m, 2d, never (as the set says)",
+	  OWN_SET },
+	{ "comment", "TEXT", "a comment for entries that have none of their own", OWN_SET },
+	{ "file", "FILE", "entries out of a file, one a line; -: standard input (-f)", OWN_SET,
+	  'f' },
+	{ "quiet", NULL, "tell failures only (-q)", OWN_SET, 'q' },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);
@@ -74,6 +80,8 @@ void help_print_command(const struct command *command)
 {
 	printf("Usage: xdpgate [OPTION]... %s%s%s\n\n%s\n", command->name,
 	       command->arguments[0] ? " " : "", command->arguments, command->help);
+	if (command->own_options & OWN_SET)
+		help_print_set();
 	if (command->own_options)
 		printf("\nOptions:\n");
 	for (size_t i = 0; i < n_options; i++)

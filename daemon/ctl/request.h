@@ -28,5 +28,9 @@ int request_error(const struct options *options, const struct reply *reply);
 int request(const struct options *options, const char *method, json_t *parameters,
 	    unsigned int timeout_msec, struct reply *ret);
 
+/* A member of an answer; "" or 0 if it is not there, or is something else. */
+const char *string_of(const json_t *object, const char *key);
+long long number_of(const json_t *object, const char *key);
+
 /* What --json prints: indented for a terminal, else on one line. */
 void print_json(const json_t *value);

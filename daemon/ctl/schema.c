@@ -72,7 +72,7 @@ static json_t *words_or(const struct key_schema *key, const struct shape *shape,
 	return alternative ? either(words, alternative) : words;
 }
 
-static json_t *number_of(const struct key_schema *key, const struct shape *shape)
+static json_t *number_schema(const struct key_schema *key, const struct shape *shape)
 {
 	json_t *number = json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum",
 				   (json_int_t)shape->least, "maximum", (json_int_t)shape->most);
@@ -125,7 +125,7 @@ static json_t *value_of(const struct key_schema *key, const struct shape *shape)
 					"maximum", 32),
 			      reference(shape->mapping));
 	case SHAPE_NUMBER:
-		return number_of(key, shape);
+		return number_schema(key, shape);
 	case SHAPE_DURATION:
 		return pattern_of("^(?=.)" DURATION "$");
 	case SHAPE_COUNT:

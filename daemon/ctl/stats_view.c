@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "request.h"
 #include "stats_view.h"
 #include "text.h"
 #include "util.h"
@@ -18,18 +19,6 @@ struct view {
 	FILE *stream;
 	bool color;
 };
-
-static const char *string_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
 
 static void make_key(char key[KEY_LEN], const char *a, const char *b, const char *c)
 {

@@ -7,18 +7,6 @@
 #include "text.h"
 #include "util.h"
 
-static const char *string_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
 static bool bool_of(const json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key));

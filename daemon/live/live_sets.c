@@ -438,9 +438,8 @@ static size_t remove_ended(struct live_sets *sets, struct set *set, size_t most)
 	return n;
 }
 
-uint64_t live_sets_tick(struct live_sets *sets)
+void live_sets_tick(struct live_sets *sets)
 {
-	uint32_t next = LIVE_FOREVER;
 	size_t left = TICK_ENTRIES;
 
 	for (size_t i = sets->n; i-- > 0;) {
@@ -449,9 +448,16 @@ uint64_t live_sets_tick(struct live_sets *sets)
 		left -= remove_ended(sets, set, left);
 		if (set->journal && journal_is_wasteful(set->journal, live_set_count(set)))
 			live_rewrite_journal(sets, set, NULL);
-		if (live_store_next_end(set->store) < next)
-			next = live_store_next_end(set->store);
 		live_drop_if_idle(sets, set);
 	}
+}
+
+uint64_t live_sets_next_end(const struct live_sets *sets)
+{
+	uint32_t next = LIVE_FOREVER;
+
+	for (size_t i = 0; i < sets->n; i++)
+		if (live_store_next_end(sets->items[i]->store) < next)
+			next = live_store_next_end(sets->items[i]->store);
 	return next == LIVE_FOREVER ? 0 : next * UINT64_C(1000000);
 }

@@ -21,8 +21,6 @@
 struct live_sets;
 struct live_maps;
 
-#define LIVE_TIMEOUT_DEFAULT (-1) /* the set's */
-#define LIVE_TIMEOUT_MAX (10 * 366 * 24 * 3600)
 #define LIVE_REFUSALS_TOLD 100
 
 /* An entry that somebody wants in a set. */
@@ -123,9 +121,10 @@ bool live_sets_may_write(const struct live_sets *sets, const char *name, uid_t u
 /* Or any of the sets? */
 bool live_sets_is_writer(const struct live_sets *sets, uid_t uid);
 
-/* Remove entries that have ended, a slice of them; the time for the next call in microseconds of
- * CLOCK_MONOTONIC, 0: when something was added. Packets do not wait for it. */
-uint64_t live_sets_tick(struct live_sets *sets);
+/* Remove entries that have ended, a slice of them. Packets do not wait for it. */
+void live_sets_tick(struct live_sets *sets);
+/* When the next entry ends, or has ended: in microseconds of CLOCK_MONOTONIC; 0: none will. */
+uint64_t live_sets_next_end(const struct live_sets *sets);
 
 void live_result_done(struct live_result *result);
 void live_list_done(struct live_list *list);

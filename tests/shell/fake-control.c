@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fake-control.c: a control socket without Varlink, for tests of the daemon around it. Each connection
- * brings one word, "Reload" or "Detach", and is answered "done" when that is done and observed.
+ * brings one word, "Reload", "Detach" or "SetChange", and is answered "done" when that is done and observed.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +18,23 @@ struct control {
 	void *userdata;
 };
 
+/* A bulk with all there can be in it. */
+static struct control_event changes_of_a_set(void)
+{
+	static const struct control_changes changes = {
+		.calls = 200, .failed = 2, .added = 99000, .refused = 1000, .why = "no\nroom"
+	};
+
+	return (struct control_event){
+		.method = "SetChange",
+		.set = "banned",
+		.uid = 1001,
+		.pid = 4711,
+		.done = true,
+		.changes = &changes,
+	};
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct control *control = userdata;
@@ -28,11 +45,16 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 
 	if (client < 0 || read(client, word, sizeof(word) - 1) <= 0)
 		return 0;
-	control->observer(&event, control->userdata);
-	event.result = strcmp(word, "Reload") == 0 ? gate_reload(control->gate, &diags)
-						   : gate_detach(control->gate, &diags);
+	if (strcmp(word, "SetChange") != 0)
+		control->observer(&event, control->userdata);
+	if (strcmp(word, "Reload") == 0)
+		event.result = gate_reload(control->gate, &diags);
+	else if (strcmp(word, "Detach") == 0)
+		event.result = gate_detach(control->gate, &diags);
 	event.done = true;
 	event.diags = &diags;
+	if (strcmp(word, "SetChange") == 0)
+		event = changes_of_a_set();
 	control->observer(&event, control->userdata);
 	if (write(client, "done", 4) != 4)
 		abort();
@@ -69,6 +91,10 @@ void control_observe(struct control *control, control_observer observer, void *u
 {
 	control->observer = observer;
 	control->userdata = userdata;
+}
+
+void control_admit_writers(struct control *control, struct diags *diags)
+{
 }
 
 struct control *control_free(struct control *control)
