@@ -183,7 +183,7 @@ struct ruleset {
 	struct rule *rules;
 	size_t n_rules;
 	/* The first so many rules are those of `protect:`. They come ahead of the fates of fragments
-	 * and of unknown extension headers, too. */
+	 * and of unknown extension headers, too; they name no live sets. */
 	size_t n_protect;
 	struct anchor *anchors; /* in order */
 	size_t n_anchors;
