@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 5
+#define XDPGATE_ABI_VERSION 6
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to

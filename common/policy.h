@@ -289,6 +289,10 @@ void notes_done(struct notes *notes);
 /* How many bytes the rule owns, about. */
 size_t rule_bytes(const struct rule *rule);
 
+/* A copy that owns all it has, which is all but place and notes. 0, or -ENOMEM with *ret untouched. */
+int live_set_copy(const struct live_set *set, struct live_set *ret);
+void live_set_done(struct live_set *set);
+
 /* Names from the tables of abi.h and verdict.h; NULL past their ends. */
 const char *verdict_name(unsigned int verdict);
 const char *reason_name(unsigned int reason);

@@ -48,7 +48,7 @@ static int tell(const struct live_list *list, struct live_item *item)
 {
 	item->effective = effective_end(list, &item->prefix);
 	return live_maps_put(list->maps, list->slot, &item->prefix, &item->times, item->effective,
-			     item->has_comment ? COMMENT : NULL);
+			     item->has_comment ? COMMENT : "");
 }
 
 /* The entries within the prefix whose effective end is another now. */
