@@ -107,7 +107,7 @@ size_t rule_bytes(const struct rule *rule)
 	return bytes;
 }
 
-static void live_set_done(struct live_set *set)
+void live_set_done(struct live_set *set)
 {
 	for (size_t i = 0; i < set->n_writers; i++)
 		free(set->writers[i]);
@@ -115,6 +115,32 @@ static void live_set_done(struct live_set *set)
 	free(set->except.v4);
 	free(set->except.v6);
 	notes_done(&set->notes);
+	*set = (struct live_set){ 0 };
+}
+
+int live_set_copy(const struct live_set *set, struct live_set *ret)
+{
+	const struct prefix_set *except = &set->except;
+	struct live_set copy = *set;
+	bool failed = false;
+
+	copy.place = (struct place){ 0 };
+	copy.notes = (struct notes){ 0 };
+	copy.except = (struct prefix_set){ .n_v4 = except->n_v4, .n_v6 = except->n_v6 };
+	copy.except.v4 = copy_of(except->v4, except->n_v4 * sizeof(*except->v4), &failed);
+	copy.except.v6 = copy_of(except->v6, except->n_v6 * sizeof(*except->v6), &failed);
+	copy.n_writers = 0;
+	copy.writers = calloc(set->n_writers + 1, sizeof(*copy.writers));
+	failed |= !copy.writers;
+	for (size_t i = 0; i < set->n_writers && !failed; i++)
+		copy.writers[copy.n_writers++] =
+			copy_of(set->writers[i], strlen(set->writers[i]) + 1, &failed);
+	if (failed) {
+		live_set_done(&copy);
+		return -ENOMEM;
+	}
+	*ret = copy;
+	return 0;
 }
 
 static void policy_file_done(struct policy_file *file)

@@ -183,7 +183,7 @@ struct ruleset {
 	struct rule *rules;
 	size_t n_rules;
 	/* The first so many rules are those of `protect:`. They come ahead of the fates of fragments
-	 * and of unknown extension headers, too. */
+	 * and of unknown extension headers, too; they name no live sets. */
 	size_t n_protect;
 	struct anchor *anchors; /* in order */
 	size_t n_anchors;
@@ -290,6 +290,10 @@ int notes_copy(const struct notes *from, struct notes *ret);
 void notes_done(struct notes *notes);
 /* How many bytes the rule owns, about. */
 size_t rule_bytes(const struct rule *rule);
+
+/* A copy that owns all it has, which is all but place and notes. 0, or -ENOMEM with *ret untouched. */
+int live_set_copy(const struct live_set *set, struct live_set *ret);
+void live_set_done(struct live_set *set);
 
 /* Names from the tables of abi.h and verdict.h; NULL past their ends. */
 const char *verdict_name(unsigned int verdict);

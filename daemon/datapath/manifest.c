@@ -26,6 +26,9 @@ struct manifest *manifest_free(struct manifest *manifest)
 		free(ruleset->rules);
 	}
 	free(manifest->rulesets);
+	for (uint32_t i = 0; manifest->live_sets && i < manifest->n_live_sets; i++)
+		live_set_done(&manifest->live_sets[i]);
+	free(manifest->live_sets);
 	free(manifest);
 	return NULL;
 }
@@ -68,6 +71,20 @@ static int copy_ruleset(const struct ruleset *from, struct manifest_ruleset *to)
 	return 0;
 }
 
+static int copy_live_sets(const struct policy *policy, struct manifest *manifest)
+{
+	int r = 0;
+
+	manifest->live_sets = calloc(policy->n_live_sets + 1, sizeof(*manifest->live_sets));
+	if (!manifest->live_sets)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_live_sets && r >= 0; i++) {
+		r = live_set_copy(&policy->live_sets[i], &manifest->live_sets[i]);
+		manifest->n_live_sets += r >= 0;
+	}
+	return r;
+}
+
 /* Some rule of the interface's policy has a condition on the VLAN. */
 static bool looks_at_vlan(const struct policy *policy, size_t interface)
 {
@@ -94,7 +111,10 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 		manifest->n_sets += policy->sets[i].name[0] != '\0';
 		manifest->n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
 	}
-	manifest->n_sets += policy->n_port_sets;
+	manifest->n_sets += policy->n_port_sets + policy->n_live_sets;
+	r = copy_live_sets(policy, manifest);
+	if (r < 0)
+		return r;
 	manifest->interfaces = calloc(policy->n_interfaces + 1, sizeof(*manifest->interfaces));
 	manifest->rulesets = calloc(policy->n_rulesets + 1, sizeof(*manifest->rulesets));
 	if (!manifest->interfaces || !manifest->rulesets)
@@ -255,6 +275,45 @@ static void stream_ruleset(struct stream *stream, struct manifest_ruleset *rules
 	}
 }
 
+static void stream_exceptions(struct stream *stream, struct prefix_set *except)
+{
+	uint32_t n_v4 = except->n_v4, n_v6 = except->n_v6;
+
+	except->v4 = stream_array(stream, except->v4, &n_v4, sizeof(*except->v4));
+	except->n_v4 = n_v4;
+	for (uint32_t i = 0; stream->error >= 0 && i < n_v4; i++) {
+		STREAM(stream, except->v4[i].addr);
+		STREAM(stream, except->v4[i].len);
+	}
+	except->v6 = stream_array(stream, except->v6, &n_v6, sizeof(*except->v6));
+	except->n_v6 = n_v6;
+	for (uint32_t i = 0; stream->error >= 0 && i < n_v6; i++) {
+		STREAM(stream, except->v6[i].hi);
+		STREAM(stream, except->v6[i].lo);
+		STREAM(stream, except->v6[i].len);
+	}
+}
+
+static void stream_live_set(struct stream *stream, struct live_set *set)
+{
+	uint32_t n_writers = set->n_writers;
+	uint8_t persist = set->persist;
+
+	stream_name(stream, set->name, NAME_LEN);
+	STREAM(stream, set->size);
+	STREAM(stream, set->timeout);
+	STREAM(stream, set->widest);
+	STREAM(stream, persist);
+	if (persist > 1 && stream->error >= 0)
+		stream->error = -EINVAL;
+	set->persist = persist;
+	set->writers = stream_array(stream, set->writers, &n_writers, sizeof(*set->writers));
+	set->n_writers = n_writers;
+	for (uint32_t i = 0; stream->error >= 0 && i < n_writers; i++)
+		stream_text(stream, &set->writers[i]);
+	stream_exceptions(stream, &set->except);
+}
+
 static void stream_interface(struct stream *stream, const struct manifest *manifest,
 			     struct manifest_interface *interface)
 {
@@ -299,6 +358,10 @@ static void stream_manifest(struct stream *stream, struct manifest *manifest)
 					    sizeof(*manifest->interfaces));
 	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_interfaces; i++)
 		stream_interface(stream, manifest, &manifest->interfaces[i]);
+	manifest->live_sets = stream_array(stream, manifest->live_sets, &manifest->n_live_sets,
+					   sizeof(*manifest->live_sets));
+	for (uint32_t i = 0; stream->error >= 0 && i < manifest->n_live_sets; i++)
+		stream_live_set(stream, &manifest->live_sets[i]);
 }
 
 int manifest_encode(const struct manifest *manifest, void **ret, size_t *ret_size)
@@ -320,14 +383,31 @@ int manifest_encode(const struct manifest *manifest, void **ret, size_t *ret_siz
 	return 0;
 }
 
+static bool live_set_adds_up(const struct live_set *set)
+{
+	if (!set->name[0] || !set->size || set->widest[FAMILY_V4] > 32 ||
+	    set->widest[FAMILY_V6] > 128)
+		return false;
+	for (size_t i = 0; i < set->except.n_v4; i++)
+		if (set->except.v4[i].len > 32)
+			return false;
+	for (size_t i = 0; i < set->except.n_v6; i++)
+		if (set->except.v6[i].len > 128)
+			return false;
+	return true;
+}
+
 /* Values that only a manifest_encode() of ours would write. */
 static bool adds_up(const struct manifest *manifest)
 {
 	const uint32_t n_slots = MAX_COUNTER_PAGES * COUNTERS_PER_PAGE;
 
 	if (!manifest->generation || manifest->fail_closed > 1 || manifest->uses_self > 1 ||
-	    manifest->n_interfaces > MAX_INTERFACES)
+	    manifest->n_interfaces > MAX_INTERFACES || manifest->n_live_sets > MAX_LIVE_SETS)
 		return false;
+	for (uint32_t i = 0; i < manifest->n_live_sets; i++)
+		if (!live_set_adds_up(&manifest->live_sets[i]))
+			return false;
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
 		const struct manifest_interface *interface = &manifest->interfaces[i];
 

@@ -51,6 +51,8 @@ struct manifest {
 	uint32_t n_interfaces;
 	struct manifest_ruleset *rulesets;
 	uint32_t n_rulesets;
+	struct live_set *live_sets; /* in order of the policy's; without places and notes */
+	uint32_t n_live_sets;
 };
 
 /* A manifest of the policy, with all slots 0 and generation 0. 0 or -ENOMEM. */

@@ -34,6 +34,26 @@ static void set_notes(struct notes *notes, const char *comment, size_t n_tags)
 		set_text(&notes->tags[notes->n_tags], notes->n_tags ? "feed" : "external");
 }
 
+static void add_live_sets(struct policy *policy)
+{
+	static const char *const users[] = { "crowdsec", "robot" };
+	struct live_set *set;
+
+	build_live_set(policy, "plain");
+	build_live_set(policy, "banned");
+	set = &policy->live_sets[1];
+	set->timeout = 3600;
+	set->persist = true;
+	set->writers = calloc(2, sizeof(*set->writers));
+	set->except.v4 = calloc(1, sizeof(*set->except.v4));
+	set->except.v6 = calloc(1, sizeof(*set->except.v6));
+	assert_true(set->writers && set->except.v4 && set->except.v6);
+	for (int i = 0; i < 2; i++)
+		set->writers[set->n_writers++] = strdup(users[i]);
+	set->except.v4[set->except.n_v4++] = (struct prefix_v4){ 0xc6336400, 24 };
+	set->except.v6[set->except.n_v6++] = (struct prefix_v6){ 0x20010db8ULL << 32, 1, 128 };
+}
+
 static struct manifest *sample(void)
 {
 	struct policy *policy = build_policy();
@@ -50,6 +70,7 @@ static struct manifest *sample(void)
 	set_notes(&build_rule(policy, internet, "seen", VERDICT_NONE)->notes, "NOC-4711", 2);
 	set_text(&build_rule(policy, customer, "bcp38", VERDICT_DROP)->action_text, "drop");
 	build_prefix(policy, build_set(policy, "own"), "198.51.100.0/24");
+	add_live_sets(policy);
 	assert_int_equal(manifest_from_policy(policy, &manifest), 0);
 	policy_free(policy);
 	manifest->generation = 7;
@@ -101,6 +122,31 @@ static void refused(const uint8_t *bytes, size_t size, int error)
 	assert_null(manifest);
 }
 
+static void check_live_sets(const struct manifest *manifest)
+{
+	const struct live_set *banned;
+
+	assert_int_equal(manifest->n_live_sets, 2);
+	assert_string_equal(manifest->live_sets[0].name, "plain");
+	assert_int_equal(manifest->live_sets[0].n_writers, 0);
+	banned = &manifest->live_sets[1];
+	assert_string_equal(banned->name, "banned");
+	assert_int_equal(banned->size, 64000);
+	assert_int_equal(banned->timeout, 3600);
+	assert_true(banned->persist);
+	assert_int_equal(banned->widest[FAMILY_V4], 8);
+	assert_int_equal(banned->widest[FAMILY_V6], 16);
+	assert_int_equal(banned->n_writers, 2);
+	assert_string_equal(banned->writers[1], "robot");
+	assert_int_equal(banned->except.n_v4, 1);
+	assert_int_equal(banned->except.v4[0].addr, 0xc6336400);
+	assert_int_equal(banned->except.v4[0].len, 24);
+	assert_int_equal(banned->except.n_v6, 1);
+	assert_int_equal(banned->except.v6[0].hi, 0x20010db8ULL << 32);
+	assert_int_equal(banned->except.v6[0].lo, 1);
+	assert_int_equal(banned->except.v6[0].len, 128);
+}
+
 static void round_trip(void **state)
 {
 	struct manifest *manifest = NULL;
@@ -111,7 +157,7 @@ static void round_trip(void **state)
 	assert_int_equal(decode(bytes, size, &manifest), 0);
 	assert_int_equal(manifest->generation, 7);
 	assert_int_equal(manifest->loaded_usec, 1700000000000000);
-	assert_int_equal(manifest->n_sets, 1);
+	assert_int_equal(manifest->n_sets, 3);
 	assert_int_equal(manifest->n_prefixes, 1);
 	assert_int_equal(manifest->n_interfaces, 3);
 	assert_string_equal(manifest->interfaces[2].name, "transit-b");
@@ -127,6 +173,7 @@ static void round_trip(void **state)
 	assert_int_equal(manifest->rulesets[0].rules[1].notes.n_tags, 2);
 	assert_string_equal(manifest->rulesets[0].rules[1].notes.tags[1], "feed");
 	assert_string_equal(manifest->rulesets[1].rules[0].action, "drop");
+	check_live_sets(manifest);
 	assert_int_equal(manifest_encode(manifest, &again, &size_again), 0);
 	assert_int_equal(size_again, size);
 	assert_memory_equal(again, bytes, size);
@@ -285,6 +332,12 @@ static void out_of_range(void **state)
 	REFUSED_WITH(manifest->interfaces[1].block, INTERFACE_BLOCK - 1);
 	REFUSED_WITH(manifest->interfaces[1].block, n_slots);
 	REFUSED_WITH(manifest->interfaces[1].slots[0], n_slots);
+	REFUSED_WITH(manifest->live_sets[0].size, 0);
+	REFUSED_WITH(manifest->live_sets[0].name[0], 0);
+	REFUSED_WITH(manifest->live_sets[0].widest[FAMILY_V4], 33);
+	REFUSED_WITH(manifest->live_sets[0].widest[FAMILY_V6], 129);
+	REFUSED_WITH(manifest->live_sets[1].except.v4[0].len, 33);
+	REFUSED_WITH(manifest->live_sets[1].except.v6[0].len, 129);
 #undef REFUSED_WITH
 	manifest_free(manifest);
 }

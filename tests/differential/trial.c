@@ -25,6 +25,7 @@ struct trial {
 	bool redirects_exist;
 	struct probe *probe;
 	int through_fd;
+	const struct oracle_live *live;
 	struct counter *expected; /* slots as of probe_counter() */
 	uint8_t *counted;
 	size_t rule; /* that decided the last packet */
@@ -150,7 +151,8 @@ static struct oracle_answer expect(const struct trial *trial, const struct polic
 {
 	struct oracle_answer expected = { .counted = trial->counted };
 
-	oracle_judge(judged_by, trial->interface, packet->data, packet->len, &expected);
+	oracle_judge_live(judged_by, trial->interface, packet->data, packet->len, trial->live,
+			  &expected);
 	if (expected.verdict == VERDICT_REDIRECT && !trial->redirects_exist) {
 		expected.verdict = VERDICT_DROP;
 		expected.reason = REASON_REDIRECT_FAILED;
@@ -221,6 +223,16 @@ int trial_packet(struct trial *trial, const struct packet *packet, const struct 
 	expect_counts(trial, &expected, packet->len);
 	trial->rule = expected.rule;
 	return 0;
+}
+
+void trial_live_sets(struct trial *trial, const struct oracle_live *live)
+{
+	trial->live = live;
+}
+
+struct live_maps *trial_live_maps(const struct trial *trial)
+{
+	return probe_live(trial->probe);
 }
 
 void trial_through(struct trial *trial, int program_fd)

@@ -38,6 +38,15 @@ static inline void trial_closep(struct trial **trial)
  */
 int trial_packet(struct trial *trial, const struct packet *packet, const struct policy *judged_by);
 
+struct oracle_live;
+struct live_maps;
+
+/* What the oracle takes the live sets to hold; without it, they are empty. It must outlive the
+ * trial. */
+void trial_live_sets(struct trial *trial, const struct oracle_live *live);
+/* What the program sees of them; NULL: the policy has none. Still the trial's. */
+struct live_maps *trial_live_maps(const struct trial *trial);
+
 /* From here on packets go through this program first, which may jump to the trial's. */
 void trial_through(struct trial *trial, int program_fd);
 int trial_program_fd(const struct trial *trial); /* still the trial's */

@@ -338,6 +338,19 @@ static uint32_t random_n_rules(struct rng *rng)
 	}
 }
 
+/* What comes ahead of the fates names no live set. */
+static void random_protection(struct rng *rng, struct ruleset *ruleset)
+{
+	ruleset->n_protect = rng_below(rng, (uint32_t)ruleset->n_rules + 1);
+	for (size_t i = 0; i < ruleset->n_protect; i++)
+		for (int f = 0; f < N_ADDRESS_FIELDS; f++) {
+			struct address_match *match = &ruleset->rules[i].address[f];
+
+			match->n_live = 0;
+			match->present = match->n_sets > 0;
+		}
+}
+
 struct policy *random_policy(struct rng *rng)
 {
 	static const enum verdict fates[] = { VERDICT_DROP, VERDICT_PASS, VERDICT_NONE,
@@ -379,7 +392,7 @@ struct policy *random_policy(struct rng *rng)
 		for (uint32_t j = 0; j < n_rules; j++)
 			random_rule(rng, policy, i, j, fields, terminal);
 		if (rng_percent(rng, 40))
-			policy->rulesets[i].n_protect = rng_below(rng, n_rules + 1);
+			random_protection(rng, &policy->rulesets[i]);
 	}
 	return policy;
 }
