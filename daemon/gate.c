@@ -103,6 +103,8 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 		log_notice("adopted generation %llu, which is %s",
 			   (unsigned long long)manifest->generation,
 			   datapath_is_armed(gate->datapath) ? "filtering" : "disarmed");
+		/* Its live sets can be filled whatever becomes of the policy file. */
+		live_sets_take(gate->live, manifest->live_sets, manifest->n_live_sets, diags);
 	}
 	*ret = TAKE_PTR(gate);
 	return 0;

@@ -90,7 +90,7 @@ CUSTOMER = {
     "bcp38": ("count=3,src=203.0.113.0/24+10.0.0.0/8,dst=" + ABROAD4, "bcp38", "drop"),
     "smtp": (f"src=198.51.100.64/26,dst={ABROAD4},proto=tcp,flags=2,dport=25", "smtp", "drop"),
     "dhcp": ("src=0.0.0.0/32,dst=255.255.255.255,sport=68,dport=67,size=300", "dhcp", "pass"),
-    "mld": ("src=fe80::1,dst=ff02::16,proto=icmp,type=143,ttl=1,size=90", "neighbours", "pass"),
+    "nd": ("src=fe80::1,dst=ff02::1,proto=icmp,type=135,ttl=1,size=90", "neighbours", "pass"),
     "web": (f"count=4,src=198.51.100.64/26,dst={ABROAD4},proto=tcp,flags=2,dport=443", "", "pass"),
 }
 SIDES = {"transit-a": (TRANSIT_A, "up0", "bond0"), "transit-b": (TRANSIT_B, "up1", "enp2s0f0"),
