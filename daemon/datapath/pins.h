@@ -6,6 +6,10 @@
  *   PIN_DIR/counters/registry         identity -> slot, see counters.h
  *   PIN_DIR/counters/pages            ARRAY_OF_MAPS, the programs' way to the pages
  *   PIN_DIR/counters/page-N, base-N   1024 slots, and what to subtract from each
+ *   PIN_DIR/live/registry             name of a live set -> slot, see live_maps.h
+ *   PIN_DIR/live/live_hosts_v4, …     ARRAY_OF_MAPS by slot and bank: a set's tables
+ *   PIN_DIR/live/state                which tables have entries, which bank packets use
+ *   PIN_DIR/live/comments             of entries
  *   PIN_DIR/ports/KEY/slot            PROG_ARRAY of one element, what the entry jumps to
  *   PIN_DIR/ports/KEY/fall_through    ARRAY of one element, what an empty slot means
  *   PIN_DIR/ports/KEY/off             present: the operator said `xdpgate off`
