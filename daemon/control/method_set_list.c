@@ -130,15 +130,9 @@ void run_set_list(struct session *session, const struct call *call)
 	if (text && !prefix_parameter(session, text, &after))
 		return;
 	session->listing = (struct set_listing){ .limit = (size_t)n };
-	if (strlen(set) >= sizeof(session->listing.set)) {
-		struct diags diags = {};
-
-		diag_error(&diags, NULL, "there is no set of so long a name");
-		method_set_failed(session, set, -ENOENT, &diags);
-		diags_free(&diags);
+	if (!method_set_is_there(session, set))
 		return;
-	}
-	memcpy(session->listing.set, set, strlen(set) + 1);
+	snprintf(session->listing.set, sizeof(session->listing.set), "%s", set);
 	if (reply_page(session, text ? &after : NULL, call->more) > 0 && call->more)
 		session_stream(session, stream_pages, 0);
 }

@@ -71,6 +71,19 @@ void method_set_fails(struct session *session, const char *set, const char *text
 	diags_free(&diags);
 }
 
+bool method_set_is_there(struct session *session, const char *set)
+{
+	struct live_set_states states = {};
+	struct diags diags = {};
+	int r = gate_set_status(session->control->gate, set, &states, &diags);
+
+	live_set_states_done(&states);
+	if (r < 0)
+		method_set_failed(session, set, r, &diags);
+	diags_free(&diags);
+	return r >= 0;
+}
+
 static void invalid_entry(struct session *session, int r, const struct bad_entry *bad)
 {
 	if (r != -EINVAL) {
@@ -169,20 +182,6 @@ void run_set_flush(struct session *session, const struct call *call)
 
 /* --- SetReplace -------------------------------------------------------------------------- */
 
-/* Before the first part: is there such a set? Rather than after a million entries. */
-static bool set_is_there(struct session *session, const char *set)
-{
-	struct live_set_states states = {};
-	struct diags diags = {};
-	int r = gate_set_status(session->control->gate, set, &states, &diags);
-
-	live_set_states_done(&states);
-	if (r < 0)
-		method_set_failed(session, set, r, &diags);
-	diags_free(&diags);
-	return r >= 0;
-}
-
 /* Does this part follow what is staged? An earlier part that was refused leaves nothing, so those
  * that were sent behind it, unknowing, do not become the whole. */
 static bool part_follows(struct session *session, const char *set, json_int_t offset)
@@ -193,7 +192,8 @@ static bool part_follows(struct session *session, const char *set, json_int_t of
 
 	if (offset == 0) {
 		staging_drop(session);
-		return set_is_there(session, set);
+		/* now, rather than after a million entries */
+		return method_set_is_there(session, set);
 	}
 	if (staging && offset > 0 && (size_t)offset == n)
 		return true;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* See staging.h. */
+#include <malloc.h>
 #include <string.h>
 
 #include "bounds.h"
 #include "session.h"
 #include "util.h"
 
+#define TRIM_BYTES (16U << 20)
 #define MALLOC_BYTES 16U /* what an allocation costs beside its bytes */
 
 static void count_bytes(struct session *session, ssize_t delta)
@@ -93,10 +95,15 @@ int staging_add(struct session *session, const char *set, const struct live_requ
 
 void staging_drop(struct session *session)
 {
+	size_t bytes = session->staging ? session->staging->bytes : 0;
+
 	if (!session->staging)
 		return;
 	cut(session, 0);
 	count_bytes(session, -(ssize_t)session->staging->bytes);
 	free(session->staging->items);
 	free(TAKE_PTR(session->staging));
+	/* a million freed comments are the process's still */
+	if (bytes >= TRIM_BYTES)
+		malloc_trim(0);
 }
