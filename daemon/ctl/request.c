@@ -25,7 +25,7 @@ int request_explain(const struct options *options, int error)
 
 	if (error == -EACCES || error == -EPERM) {
 		fprintf(stderr,
-			"xdpgate: no permission for the control socket %s: be root, or a member of the group xdpgate (to look)\n",
+			"xdpgate: no permission for the control socket %s: be root, or a member of the group xdpgate (to look), or a user whom live sets name in 'writers'\n",
 			path);
 		return EXIT_DENIED;
 	}

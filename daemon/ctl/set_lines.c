@@ -162,9 +162,7 @@ static char *read_comment(struct reader *reader, const char *text)
 	if (text == end)
 		return strdup(reader->options->comment ? reader->options->comment : "");
 	comment = strndup(text, (size_t)(end - text));
-	why = !comment                                 ? "out of memory"
-	      : strlen(comment) < (size_t)(end - text) ? "a comment has no control characters"
-						       : set_comment_problem(comment);
+	why = comment ? set_comment_problem(comment) : "out of memory";
 	if (!why)
 		return TAKE_PTR(comment);
 	complain(reader, text, (size_t)(end - text), why);
@@ -177,8 +175,14 @@ static int read_line(struct reader *reader)
 	struct set_entry entry = { .timeout = reader->timeout, .line = reader->number };
 	const char *text = reader->line, *end = text, *word;
 	_cleanup_free_ char *comment = NULL;
+	const char *nul = memchr(text, 0, reader->len);
 	size_t len;
 
+	if (nul) {
+		complain(reader, nul, 1, "a NUL byte; is this a text file?");
+		reader->hopeless = true;
+		return 0;
+	}
 	while (end < reader->line + reader->len && *end != '#' && *end != ';')
 		end++;
 	len = next_word(&text, end, &word);
