@@ -179,6 +179,15 @@ class Clients(shell.Case):
         self.assertEqual(messages[2], "READY=1\nSTATUS=generation 2; filtering on wan")
         self.assertIn("notice: user 0 (process 4711) asks: Reload", daemon.log())
 
+    def test_sets(self):
+        """what a client did to a live set is one line, and nothing of the service manager's"""
+        daemon = self.started()
+        before = daemon.notifications()
+        self.assertEqual(daemon.say("SetChange"), "done")
+        daemon.wait_log("user 1001 (process 4711) on set banned: 99000 added, 1000 refused, "
+                        "2 calls failed: no\\x0aroom")
+        self.assertEqual(daemon.notifications(), before)
+
     def test_order(self):
         """SIGHUP goes ahead of clients"""
         daemon = self.started()
