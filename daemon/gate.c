@@ -77,6 +77,16 @@ static void log_library(const char *line)
 	log_debug("%s", line);
 }
 
+/* The sets of the adopted generation can be filled, even if its file cannot be loaded any more. What
+ * fails is said again when the file is. */
+static void adopt_sets(struct gate *gate, const struct manifest *manifest)
+{
+	_cleanup_(diags_free) struct diags diags = {};
+
+	if (live_sets_prepare(gate->live, manifest->live_sets, manifest->n_live_sets, &diags) >= 0)
+		live_sets_take(gate->live, manifest->live_sets, manifest->n_live_sets, &diags);
+}
+
 int gate_new(const struct gate_options *options, struct gate **ret, struct diags *diags)
 {
 	_cleanup_(gate_freep) struct gate *gate = calloc(1, sizeof(*gate));
@@ -103,8 +113,7 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 		log_notice("adopted generation %llu, which is %s",
 			   (unsigned long long)manifest->generation,
 			   datapath_is_armed(gate->datapath) ? "filtering" : "disarmed");
-		/* Its live sets can be filled whatever becomes of the policy file. */
-		live_sets_take(gate->live, manifest->live_sets, manifest->n_live_sets, diags);
+		adopt_sets(gate, manifest);
 	}
 	*ret = TAKE_PTR(gate);
 	return 0;

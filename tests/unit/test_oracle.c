@@ -244,6 +244,60 @@ static void test_addresses_other_family(void **state)
 	assert_false(src_matches(SRC("0.0.0.0/0", "::/0"), true));
 }
 
+/* The live set of this number holds the packet's source. */
+static bool holds_source(void *context, size_t set, enum family family, const uint8_t *address)
+{
+	assert_int_equal(family, FAMILY_V4);
+	return set == *(const size_t *)context && memcmp(address, packet.data + 26, 4) == 0;
+}
+
+static bool live_matches(const struct policy *policy, size_t holding)
+{
+	const struct oracle_live live = { holds_source, &holding };
+	struct oracle_answer answer = { 0 };
+
+	oracle_judge_live(policy, 0, p->data, p->len, &live, &answer);
+	return answer.rule == 0;
+}
+
+/* Of two live sets and one set: any of them, or none; in the address that is asked about only. */
+static void test_live_sets(void **state)
+{
+	const size_t nobody = 7;
+	struct rule *rule;
+	struct policy *policy = one_rule(&rule);
+	uint32_t set = build_set(policy, "set");
+
+	build_live_set(policy, "a");
+	build_live_set(policy, "b");
+	build_live_address(rule, ADDRESS_SRC, 1);
+	ipv4_tcp();
+	assert_true(live_matches(policy, 1));
+	assert_false(live_matches(policy, 0));
+	assert_int_equal(judge_on(policy, 0).reason, REASON_DEFAULT); /* by itself: empty */
+	rule->address[ADDRESS_SRC].negated = true;
+	assert_false(live_matches(policy, 1));
+	assert_true(live_matches(policy, 0));
+	assert_int_equal(judge_on(policy, 0).rule, 0);
+
+	build_address(rule, ADDRESS_SRC, set);
+	assert_true(live_matches(policy, nobody));
+	build_prefix(policy, set, "0.0.0.0/0");
+	assert_false(live_matches(policy, nobody)); /* in the set, if in no live one */
+	rule->address[ADDRESS_SRC].negated = false;
+	assert_true(live_matches(policy, nobody));
+	build_live_address(rule, ADDRESS_DST, 1);
+	assert_false(live_matches(policy, 1)); /* which has the source, not the destination */
+	rule->address[ADDRESS_DST].negated = true;
+	assert_true(live_matches(policy, 1));
+
+	packet_start(p); /* without addresses, neither in it nor out of it */
+	packet_end(p);
+	build_scalar(rule, FIELD_ETHERTYPE, 0, 0xffff);
+	assert_int_equal(judge_on(policy, 0).reason, REASON_NON_IP);
+	policy_free(policy);
+}
+
 static void test_src_is_not_dst(void **state)
 {
 	struct rule *rule;
@@ -439,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_v4),
 		cmocka_unit_test(test_addresses_v6),
 		cmocka_unit_test(test_addresses_other_family),
+		cmocka_unit_test(test_live_sets),
 		cmocka_unit_test(test_src_is_not_dst),
 		cmocka_unit_test(test_and_of_or),
 		cmocka_unit_test(test_not_later),

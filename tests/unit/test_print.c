@@ -384,6 +384,48 @@ static void sets(void **state)
 	       "  a:\n    - 1.0.0.0\n    - 2.0.0.0\n");
 }
 
+/* Live sets stand behind the others, in the sets and in the conditions. */
+static void live_sets(void **state)
+{
+	prints(HEAD "sets:\n"
+		    "  plain: {live: true}\n"
+		    "  a: [192.0.2.0/24]\n"
+		    "  b:\n"
+		    "    {live: true, timeout: 90m, size: 1500k, writers: [x, z], persist: true,\n"
+		    "     max-width: {v6: 48}, except: [$a, 192.0.2.1, \"2001:db8::1\"]}\n"
+		    "policies: {p: {rules: [{name: r, match: {src: [$b, 192.0.2.9, $a, $plain],"
+		    " dst: {not: $plain}}, do: drop}]}}\n",
+	       "sets:\n"
+	       "  a: [192.0.2.0/24]\n"
+	       "  plain:\n"
+	       "    live: true\n"
+	       "    size: 64k\n"
+	       "    max-width: {v4: 8, v6: 16}\n"
+	       "    persist: false\n"
+	       "    writers: []\n"
+	       "    except: []\n"
+	       "  b:\n"
+	       "    live: true\n"
+	       "    timeout: 1h30m\n"
+	       "    size: 1500k\n"
+	       "    max-width: {v4: 8, v6: 48}\n"
+	       "    persist: true\n"
+	       "    writers: [x, z]\n"
+	       "    except: [192.0.2.0/24, 2001:db8::1]\n"
+	       "policies:\n"
+	       "  p:\n"
+	       "    default: pass\n"
+	       "    rules:\n"
+	       "      - name: r\n"
+	       "        match:\n"
+	       "          src: [$a, 192.0.2.9, $plain, $b]\n"
+	       "          dst: {not: $plain}\n"
+	       "        do: drop\n");
+	prints(HEAD "sets: {no-macs: {live: true}, none: {type: mac, elements: []}}\n"
+		    "policies: {p: {rules: [{name: r, match: {src-mac: $none}, do: drop}]}}\n",
+	       "  no-macs-1: {type: mac, elements: []}\n");
+}
+
 static void fields(void **state)
 {
 	prints_match("src: [192.0.2.9, $a, 192.0.2.9]", "src: [$a, 192.0.2.9]\n");
@@ -500,11 +542,12 @@ static void redirects(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(defaults),        cmocka_unit_test(settings),
-		cmocka_unit_test(quotes),          cmocka_unit_test(sets),
-		cmocka_unit_test(fields),          cmocka_unit_test(tests),
-		cmocka_unit_test(redirects),       cmocka_unit_test(every_example),
-		cmocka_unit_test(random_policies), cmocka_unit_test(protection),
+		cmocka_unit_test(defaults),      cmocka_unit_test(settings),
+		cmocka_unit_test(quotes),        cmocka_unit_test(sets),
+		cmocka_unit_test(live_sets),     cmocka_unit_test(fields),
+		cmocka_unit_test(tests),         cmocka_unit_test(redirects),
+		cmocka_unit_test(every_example), cmocka_unit_test(random_policies),
+		cmocka_unit_test(protection),
 	};
 
 	if (argc != 2) {
