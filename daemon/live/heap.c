@@ -77,5 +77,4 @@ void heap_remove(struct heap *heap, uint32_t place)
 	gone->place = NONE;
 	if (place < heap->items.n)
 		put(heap, place, last);
-	pool_trim(&heap->items, heap->items.n);
 }

@@ -4,12 +4,13 @@
  */
 #include "journal_text.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
+
+#include "live_prefix.h"
 
 #define TITLE "xdpgate-journal "
 #define SUM_DIGITS 8
@@ -73,13 +74,12 @@ size_t journal_format_header(char *text)
 
 size_t journal_format(const struct journal_record *record, char *text)
 {
-	int family = record->prefix.family == FAMILY_V4 ? AF_INET : AF_INET6;
-	char address[INET6_ADDRSTRLEN], tail[4 + 4 * LIVE_COMMENT_MAX];
+	char prefix[PREFIX_TEXT], tail[4 + 4 * LIVE_COMMENT_MAX];
 	size_t n_tail = 0;
 	int n;
 
-	inet_ntop(family, record->prefix.addr, address, sizeof(address));
-	n = sprintf(text, "%c %s/%u ", record->gone ? '-' : '+', address, record->prefix.len);
+	n = sprintf(text, "%c %s ", record->gone ? '-' : '+',
+		    live_prefix_format(&record->prefix, prefix));
 	if (!record->gone) {
 		n += sprintf(text + n, "end=%" PRIu64 " holds=%" PRIu32 " since=%" PRIu32 " ",
 			     record->end_real, record->holds, record->since);
@@ -142,33 +142,19 @@ static bool take_number(const char **p, const char *end, const char *word, uint6
 	return true;
 }
 
-static bool has_host_bits(const struct live_prefix *prefix)
-{
-	for (unsigned int i = prefix->len; i < 8 * sizeof(prefix->addr); i++)
-		if (prefix->addr[i / 8] & 0x80 >> i % 8)
-			return true;
-	return false;
-}
-
+/* And the space behind it. */
 static bool take_prefix(const char **p, const char *end, struct live_prefix *ret)
 {
-	const char *slash = memchr(*p, '/', (size_t)(end - *p));
-	char address[INET6_ADDRSTRLEN];
-	uint64_t len;
-	bool v6;
+	const char *space = memchr(*p, ' ', (size_t)(end - *p));
+	char text[PREFIX_TEXT], why[LIVE_PREFIX_WHY];
+	size_t n = space ? (size_t)(space - *p) : sizeof(text);
 
-	if (!slash || (size_t)(slash - *p) >= sizeof(address))
+	if (n >= sizeof(text))
 		return false;
-	memcpy(address, *p, (size_t)(slash - *p));
-	address[slash - *p] = '\0';
-	v6 = strchr(address, ':');
-	*ret = (struct live_prefix){ .family = v6 ? FAMILY_V6 : FAMILY_V4 };
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, address, ret->addr) != 1 ||
-	    !take_number(&slash, end, "/", v6 ? 128 : 32, &len))
-		return false;
-	*p = slash;
-	ret->len = (uint8_t)len;
-	return !has_host_bits(ret);
+	memcpy(text, *p, n);
+	text[n] = '\0';
+	*p = space + 1;
+	return live_prefix_parse(text, ret, why) == 0;
 }
 
 /* All behind the checksum: nothing, or " # TEXT". */

@@ -2,9 +2,9 @@
 /*
  * journal_text.h: the lines of a journal.
  *
- *   xdpgate-journal 1 5c1d2e3f
- *   + 198.51.100.7/32 end=1767225600 holds=3600 since=1767222000 0badf00d # from the log of sshd
- *   - 198.51.100.7/32 0badf00d
+ *   xdpgate-journal 1 d18a4061
+ *   + 198.51.100.7 end=1767225600 holds=3600 since=1767222000 c0248eac # from the log of sshd
+ *   - 198.51.100.7 4bfb7d2e
  *
  * Added, removed. Times are as in struct journal_record. In front of a comment, or last, is the
  * CRC-32 (that of zlib) of all else in the line, in hex. In comments what could not be on one line, and

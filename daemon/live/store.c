@@ -118,8 +118,8 @@ static void push(const struct trie *trie, struct step *steps, size_t *n, struct 
 
 /*
  * Tell of all entries at and below the node whose effective end is another now. Each node is
- * visited at most twice; with each step down a node is replaced by its two children at most, so
- * the stack holds one more than there are nodes on the way.
+ * visited twice at most. The stack has, for each node on the way down, at most itself, to come back
+ * to, and its other child.
  */
 static int report_below(const struct trie *trie, struct step top, bool innermost_first,
 			live_change *change, void *context)

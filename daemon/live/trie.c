@@ -232,6 +232,7 @@ static void free_entry(struct trie *trie, uint32_t hole)
 	}
 	pool_trim(&trie->entries, last);
 	pool_trim(&trie->forks, last);
+	pool_trim(&trie->heap.items, last);
 }
 
 void trie_remove(struct trie *trie, uint32_t number)
