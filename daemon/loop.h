@@ -17,6 +17,7 @@
 #include "gate.h"
 #include "links.h"
 #include "live_timer.h"
+#include "watch.h"
 
 #define STOP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define RELOAD_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -28,6 +29,7 @@ struct loop {
 	struct links *links;
 	struct expiry_timer *expiry;
 	struct live_timer *live;
+	struct watch *watch;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
 	bool self_failed;    /* the last loop_on_addresses() did */
@@ -43,6 +45,7 @@ int loop_watch_signals(struct loop *loop);
 int loop_on_links(void *userdata);                                       /* a links_handler */
 int loop_on_addresses(void *userdata);                                   /* likewise */
 void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
+bool loop_on_feeds(const char *const *paths, size_t n, void *userdata);  /* a watch_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 
 /* Tell the service manager and the log's fields what is true now; plan another try for an

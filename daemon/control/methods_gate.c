@@ -186,12 +186,13 @@ static void reply_reloaded(struct session *session, const struct diags *diags)
 
 void run_reload(struct session *session, const struct call *call)
 {
+	bool accept_shrink = json_is_true(parameter_of(call, "accept_shrink"));
 	struct control_event event = { .method = "Reload" };
 	struct diags diags = {};
 	int r;
 
 	tell(session, &event);
-	r = gate_reload(session->control->gate, &diags);
+	r = gate_reload(session->control->gate, accept_shrink, &diags);
 	if (r < 0)
 		method_explain(&diags, "the reload failed, the old policy stays in force", r);
 	tell_result(session, &event, r, &diags);
@@ -211,7 +212,7 @@ static json_t *no_such_interface(const char *interface, const struct diags *diag
 	return TAKE_PTR(answer);
 }
 
-void run_switch(struct session *session, const struct call *call, bool off)
+static void run_switch(struct session *session, const struct call *call, bool off)
 {
 	const char *interface = string_of(call, "interface");
 	struct control_event event = { .method = off ? "Off" : "On", .interface = interface };

@@ -107,11 +107,11 @@ int fake_gate_fails(struct gate *gate, const char *what, struct diags *diags)
 	return -EINVAL;
 }
 
-int gate_reload(struct gate *gate, struct diags *diags)
+int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
 {
 	int r = fake_gate_fails(gate, "reload", diags);
 
-	fake_gate_note(gate, "reload");
+	fake_gate_note(gate, accept_shrink ? "reload accept-shrink" : "reload");
 	gate->n_reloads++;
 	gate->last_failed = r < 0;
 	if (r < 0)

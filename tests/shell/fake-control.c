@@ -29,7 +29,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	if (client < 0 || read(client, word, sizeof(word) - 1) <= 0)
 		return 0;
 	control->observer(&event, control->userdata);
-	event.result = strcmp(word, "Reload") == 0 ? gate_reload(control->gate, &diags)
+	event.result = strcmp(word, "Reload") == 0 ? gate_reload(control->gate, false, &diags)
 						   : gate_detach(control->gate, &diags);
 	event.done = true;
 	event.diags = &diags;
