@@ -212,6 +212,7 @@ class Poison(Base):
     def poison(self, make, what):
         """Put it in the place of the list: refused, quickly, while what was in force stays."""
         with self.subTest(what=what):
+            self.gate.read_notified()  # else its socket is full some time
             generation = self.gate.status()["generation"]
             make()
             start = time.monotonic()
