@@ -209,7 +209,7 @@ static void stands_for_a_file(void **state)
 	write_list("");
 	falls_back(cache, FILE_SET, "is empty");
 	write_list("<html>\n");
-	falls_back(cache, FILE_SET, "a web page");
+	falls_back(cache, FILE_SET, "an HTML page");
 	write_list("10.0.0.0/8\n10.1.0.0/8\n");
 	falls_back(cache, FILE_SET, "bits set behind");
 	write_list("10.0.0.0/8\n0.0.0.0/0\n");
