@@ -278,8 +278,10 @@ bool loop_on_feeds(const char *const *paths, size_t n, void *userdata)
 		log_error_errno(r, "cannot look at the list files that changed: %m; trying again");
 	if (r != 0)
 		loop_report(loop);
-	if (r > 0) /* what has expired meanwhile has left it */
+	if (r > 0) { /* what has expired meanwhile has left it */
 		expiry_timer_set(loop->expiry, loop->gate, true);
+		live_timer_set(loop->live);
+	}
 	watch_set(loop->watch, loop->gate);
 	return r >= 0 && !gate_feeds_refused(loop->gate);
 }
