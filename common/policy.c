@@ -189,6 +189,9 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_files; i++)
 		policy_file_done(&policy->files[i]);
 	free(policy->files);
+	for (size_t i = 0; i < policy->n_patterns; i++)
+		free(policy->patterns[i].path);
+	free(policy->patterns);
 	free(policy);
 	return NULL;
 }

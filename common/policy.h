@@ -210,6 +210,22 @@ struct redirect {
 	struct place place;  /* of its first use */
 };
 
+/* What a set asks of its list files. */
+struct list_guard {
+	char set[NAME_LEN];
+	bool watch;         /* they are read again when they change */
+	uint8_t max_shrink; /* percent: one that has lost so much of its prefixes is refused; 100:
+			     * none is for that */
+	uint8_t v4, v6;     /* the shortest prefix lengths that they may hold */
+	bool v4_given, v6_given; /* by the policy file */
+};
+
+/* A pattern by which a set names list files. */
+struct policy_pattern {
+	char *path;
+	struct list_guard guard;
+};
+
 /* A file that the policy was made from, in the order of reading; [0] is the policy file. */
 struct policy_file {
 	char *path;          /* or "builtin:NAME@VERSION" */
@@ -218,6 +234,7 @@ struct policy_file {
 	uint64_t n_prefixes; /* list files */
 	bool keep;           /* list files: the policy asks for a copy of it to be kept */
 	uint64_t copy_usec;  /* not 0: it could not be read, a copy of this time stands for it */
+	struct list_guard guard; /* list files */
 };
 
 /* A packet as a test describes it; whole, well-formed, and no larger than its length says. */
@@ -262,6 +279,8 @@ struct policy {
 	size_t n_tests;
 	struct policy_file *files;
 	size_t n_files;
+	struct policy_pattern *patterns; /* of sets with `watch: true` */
+	size_t n_patterns;
 	enum verdict fate_malformed; /* drop | pass */
 	enum verdict fate_fragments; /* drop | pass | VERDICT_NONE: match */
 	enum verdict fate_extension; /* likewise */

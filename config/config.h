@@ -92,11 +92,49 @@ struct load_options {
 	 * hold now. Nothing is read, but for list files that it cannot keep (see list_cache.h) and
 	 * copies that stand for one. */
 	bool again;
+	/* With a cache: list files may have lost what they like; see list_guard.max_shrink. */
+	bool accept_shrink;
 };
 
 /* As policy_load(). */
 int policy_load_with(const char *path, const struct load_options *options, struct policy **ret,
 		     struct diags *diags);
+
+/*
+ * List files that have changed while the policy is in force, one by one: list_cache_refresh() takes
+ * what the file holds now if the guard lets it. When all have been looked at, policy_load_with()
+ * with `again` makes the policy of it, and list_cache_end() says what becomes of it.
+ */
+struct list_change {
+	size_t before, after; /* prefixes */
+	bool known;           /* the policy in force knows the file */
+	uint64_t stamp; /* before: of the state of the file that was refused; after: of what it is
+			 * in now; 0: none */
+};
+
+void list_cache_refresh_begin(struct list_cache *cache);
+/* 1: it holds something else than before; 0: it does not; -EINVAL: it is refused, for the reason in
+ * diags: what it held before stays; -EALREADY: it was, and is what it was then; -ENOMEM. */
+int list_cache_refresh(struct list_cache *cache, const char *path, const struct list_guard *guard,
+		       struct list_change *ret, struct diags *diags);
+
+/* Paths of files. */
+struct paths {
+	char **items;
+	size_t n, capacity;
+};
+
+void paths_done(struct paths *paths);
+/* The list files that match the pattern now, in order of name; without a folder there are none.
+ * 0, -EINVAL, reported, or -ENOMEM. */
+int list_pattern_expand(const char *pattern, struct paths *ret, struct diags *diags);
+/* The pattern stands for these, too: to be called after list_cache_refresh() has taken them. 0 or
+ * -ENOMEM. */
+int list_cache_refresh_pattern(struct list_cache *cache, const char *pattern, const char *path);
+/* Of a list file of the policy in force: how many prefixes it has, and when it was written
+ * (CLOCK_REALTIME). False: it is not known. */
+bool list_cache_tell(const struct list_cache *cache, const char *path, size_t *ret_prefixes,
+		     uint64_t *ret_usec);
 
 struct list_cache_stats {
 	/* of the last load, in files: */

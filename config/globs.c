@@ -46,6 +46,23 @@ static bool matches(const char *pattern, const char *name)
 	return !*pattern;
 }
 
+/* The daemon is to watch what matches. */
+static int pattern_add(struct loader *loader, const char *path, const struct list_guard *guard)
+{
+	struct policy *policy = loader->policy;
+	struct policy_pattern *pattern;
+
+	if (array_reserve((void **)&policy->patterns, &loader->patterns_capacity,
+			  policy->n_patterns + 1, sizeof(*pattern)) < 0)
+		return -ENOMEM;
+	pattern = &policy->patterns[policy->n_patterns];
+	*pattern = (struct policy_pattern){ .path = strdup(path), .guard = *guard };
+	if (!pattern->path)
+		return -ENOMEM;
+	policy->n_patterns++;
+	return 0;
+}
+
 static int add_path(struct paths *paths, char *path)
 {
 	if (!path || array_reserve((void **)&paths->items, &paths->capacity, paths->n + 1,
@@ -63,9 +80,8 @@ static int too_many(struct loader *loader, const struct node *pattern)
 			  pattern->text);
 }
 
-/* The names in the folder that match. */
-static int search_folder(struct loader *loader, const struct node *pattern, const char *folder,
-			 const char *last, struct paths *paths)
+/* The names in the folder that match. -E2BIG: there are too many. */
+static int search_folder(const char *folder, const char *last, struct paths *paths)
 {
 	DIR *dir = opendir(*folder ? folder : ".");
 	struct dirent *entry;
@@ -79,14 +95,14 @@ static int search_folder(struct loader *loader, const struct node *pattern, cons
 		if (!matches(last, entry->d_name))
 			continue;
 		if (paths->n == CONFIG_MAX_GLOB)
-			r = too_many(loader, pattern);
+			r = -E2BIG;
 		else
 			r = asprintf(&path, "%s%s", folder, entry->d_name) < 0
 				    ? -ENOMEM
 				    : add_path(paths, path);
 	}
 	if (!r && errno)
-		r = node_error(loader, pattern, "cannot read the folder %s: %m", folder);
+		r = -errno;
 	closedir(dir);
 	return r;
 }
@@ -138,19 +154,19 @@ static int check_pattern(struct loader *loader, const struct node *pattern)
 	return 0;
 }
 
-/* What a pattern is called in the cache; no path of a file has that form. Caller frees. */
-static char *cache_name(const char *path)
+/* No path of a file has that form. */
+char *list_pattern_name(const char *pattern)
 {
 	char *name;
 
-	return asprintf(&name, "//glob %s", path) < 0 ? NULL : name;
+	return asprintf(&name, "//glob %s", pattern) < 0 ? NULL : name;
 }
 
 /* The paths that the pattern matched for the policy that is made again: each ends in NUL. -ENOENT:
  * nobody knows. */
 static int recall_paths(struct loader *loader, const char *path, struct paths *ret)
 {
-	_cleanup_free_ char *name = cache_name(path);
+	_cleanup_free_ char *name = list_pattern_name(path);
 	const char *text;
 	size_t len;
 	int r = 0;
@@ -167,7 +183,7 @@ static int recall_paths(struct loader *loader, const char *path, struct paths *r
 
 static int remember_paths(struct loader *loader, const char *path, const struct paths *paths)
 {
-	_cleanup_free_ char *name = cache_name(path), *text = NULL;
+	_cleanup_free_ char *name = list_pattern_name(path), *text = NULL;
 	size_t len = 0;
 	FILE *stream;
 	int r = 0;
@@ -184,35 +200,56 @@ static int remember_paths(struct loader *loader, const char *path, const struct 
 	return r < 0 ? r : list_cache_add_text(loader->cache, name, text, len);
 }
 
-int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret)
+/* The folder of a path with its slash, and the rest of it. Caller frees; NULL: out of memory. */
+static char *split_path(const char *path, const char **ret_last)
 {
-	_cleanup_free_ char *path = NULL, *folder = NULL;
-	const char *slash, *last;
-	int r = node_expect(loader, pattern, NODE_SCALAR, "a pattern such as feeds/*.txt"), why;
+	const char *slash = strrchr(path, '/');
 
-	if (!r)
-		r = check_pattern(loader, pattern);
-	if (r < 0)
-		return r;
-	path = path_resolve(pattern);
-	if (!path)
-		return -ENOMEM;
-	if (loader->again) {
-		r = recall_paths(loader, path, ret);
-		if (r != -ENOENT)
-			return r;
+	*ret_last = slash ? slash + 1 : path;
+	return strndup(path, (size_t)(*ret_last - path));
+}
+
+/* Of the files that the pattern matched for the policy in force, those that are gone. */
+static int add_gone(struct loader *loader, const char *path, struct paths *paths)
+{
+	struct paths before = { 0 };
+	size_t n = paths->n;
+	int r = recall_paths(loader, path, &before);
+
+	for (size_t i = 0; i < before.n && !r; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < n && !found; j++)
+			found = !strcmp(paths->items[j], before.items[i]);
+		if (!found)
+			r = add_path(paths, TAKE_PTR(before.items[i]));
 	}
-	slash = strrchr(path, '/');
-	last = slash ? slash + 1 : path;
-	folder = strndup(path, (size_t)(last - path));
+	paths_done(&before);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int expand(struct loader *loader, const struct node *pattern, const char *path,
+		  const struct list_guard *guard, bool keep, struct paths *ret)
+{
+	_cleanup_free_ char *folder = NULL;
+	const char *last;
+	int r, why;
+
+	folder = split_path(path, &last);
 	if (!folder)
 		return -ENOMEM;
-	r = why = search_folder(loader, pattern, folder, last, ret);
-	if (r == -EINVAL || r == -ENOMEM)
+	r = why = search_folder(folder, last, ret);
+	if (r == -E2BIG)
+		return too_many(loader, pattern);
+	if (r == -ENOMEM)
 		return r;
 	if (!ret->n && keep)
 		r = search_copies(loader, pattern, folder, last, ret);
-	if (r == -EINVAL || r == -ENOMEM)
+	else
+		r = 0;
+	if (!r && loader->cache && guard->max_shrink < 100 && !loader->accept_shrink)
+		r = add_gone(loader, path, ret);
+	if (r < 0)
 		return r;
 	if (!ret->n && why)
 		return node_error(loader, pattern, "cannot read the folder %s: %s", folder,
@@ -225,4 +262,52 @@ int glob_expand(struct loader *loader, const struct node *pattern, bool keep, st
 			path);
 	qsort(ret->items, ret->n, sizeof(*ret->items), compare_paths);
 	return remember_paths(loader, path, ret);
+}
+
+int glob_expand(struct loader *loader, const struct node *pattern, const struct list_guard *guard,
+		bool keep, struct paths *ret)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = node_expect(loader, pattern, NODE_SCALAR, "a pattern such as feeds/*.txt");
+
+	if (!r)
+		r = check_pattern(loader, pattern);
+	if (r < 0)
+		return r;
+	path = path_resolve(pattern);
+	if (!path)
+		return -ENOMEM;
+	if (guard->watch)
+		r = pattern_add(loader, path, guard);
+	if (!r && loader->again) {
+		r = recall_paths(loader, path, ret);
+		if (r != -ENOENT)
+			return r;
+		r = 0;
+	}
+	return r < 0 ? r : expand(loader, pattern, path, guard, keep, ret);
+}
+
+int list_pattern_expand(const char *pattern, struct paths *ret, struct diags *diags)
+{
+	_cleanup_free_ char *folder = NULL;
+	const char *last;
+	int r;
+
+	folder = split_path(pattern, &last);
+	if (!folder)
+		return -ENOMEM;
+	r = search_folder(folder, last, ret);
+	if (r == -ENOMEM || !r) {
+		qsort(ret->items, ret->n, sizeof(*ret->items), compare_paths);
+		return r;
+	}
+	paths_done(ret);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r == -E2BIG)
+		return diag_error(diags, &(struct diag_place){ .file = pattern },
+				  "more than %d files match", CONFIG_MAX_GLOB);
+	return diag_error(diags, &(struct diag_place){ .file = pattern },
+			  "cannot read the folder: %s", strerrordesc_np(-r));
 }

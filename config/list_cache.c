@@ -28,7 +28,8 @@ struct list_cache {
 	struct list_table kept;  /* of the last policy that was made */
 	struct list_table fresh; /* read for the one that is being made */
 	struct list_cache_stats stats;
-	char *copies; /* the folder of copies; NULL: none are kept */
+	char *copies;    /* the folder of copies; NULL: none are kept */
+	bool refreshing; /* what is in fresh is to go over what is kept */
 };
 
 /* --- entries ----------------------------------------------------------------------------- */
@@ -147,14 +148,19 @@ static int table_put(struct list_table *table, struct list_entry *entry)
 	return 0;
 }
 
+static void text_done(struct text_entry *entry)
+{
+	free(entry->name);
+	free(entry->text);
+	*entry = (struct text_entry){ 0 };
+}
+
 static void table_done(struct list_table *table)
 {
 	for (size_t i = 0; i < table->n; i++)
 		entry_free(table->items[i]);
-	for (size_t i = 0; i < table->n_texts; i++) {
-		free(table->texts[i].name);
-		free(table->texts[i].text);
-	}
+	for (size_t i = 0; i < table->n_texts; i++)
+		text_done(&table->texts[i]);
 	free(table->texts);
 	free(table->items);
 	name_index_done(&table->index);
@@ -202,9 +208,28 @@ struct list_entry *list_cache_find(struct list_cache *cache, const char *path)
 	return entry ? entry : table_find(&cache->kept, path);
 }
 
+const struct list_entry *list_cache_find_kept(const struct list_cache *cache, const char *path)
+{
+	return table_find(&cache->kept, path);
+}
+
+bool list_cache_tell(const struct list_cache *cache, const char *path, size_t *ret_prefixes,
+		     uint64_t *ret_usec)
+{
+	const struct list_entry *entry = table_find(&cache->kept, path);
+
+	if (!entry)
+		return false;
+	*ret_prefixes = entry->n_v4 + entry->n_v6;
+	*ret_usec = entry->copy_usec ? entry->copy_usec
+				     : (uint64_t)entry->state.mtime.tv_sec * 1000000 +
+					       (uint64_t)entry->state.mtime.tv_nsec / 1000;
+	return true;
+}
+
 int list_cache_add(struct list_cache *cache, const char *path, const struct file_state *state,
-		   const uint8_t *digest, const struct prefix_set *set, size_t first_v4,
-		   size_t first_v6)
+		   const uint8_t *digest, uint64_t copy_usec, const struct prefix_set *set,
+		   size_t first_v4, size_t first_v6)
 {
 	_cleanup_(entry_freep) struct list_entry *entry = calloc(1, sizeof(*entry));
 	int r;
@@ -213,6 +238,7 @@ int list_cache_add(struct list_cache *cache, const char *path, const struct file
 		return -ENOMEM;
 	entry->state = *state;
 	entry->used = true;
+	entry->copy_usec = copy_usec;
 	memcpy(entry->digest, digest, sizeof(entry->digest));
 	entry->n_v4 = set->n_v4 - first_v4;
 	entry->n_v6 = set->n_v6 - first_v6;
@@ -222,43 +248,55 @@ int list_cache_add(struct list_cache *cache, const char *path, const struct file
 	if (!entry->path || lay_out(entry) < 0)
 		return -ENOMEM;
 	pack(entry, set->v4 + first_v4, set->v6 + first_v6);
-	cache->stats.n_read++;
+	cache->stats.n_read += !copy_usec;
 	r = table_put(&cache->fresh, entry);
 	if (!r)
 		TAKE_PTR(entry);
 	return r;
 }
 
+static struct text_entry *table_find_text(const struct list_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->n_texts; i++)
+		if (!strcmp(table->texts[i].name, name))
+			return &table->texts[i];
+	return NULL;
+}
+
 int list_cache_add_text(struct list_cache *cache, const char *name, const char *text, size_t len)
 {
 	struct list_table *fresh = &cache->fresh;
-	struct text_entry entry = { .len = len };
+	struct text_entry entry = { .len = len }, *old = table_find_text(fresh, name);
 
-	if (array_reserve((void **)&fresh->texts, &fresh->texts_capacity, fresh->n_texts + 1,
-			  sizeof(entry)) < 0)
+	if (!old && array_reserve((void **)&fresh->texts, &fresh->texts_capacity,
+				  fresh->n_texts + 1, sizeof(entry)) < 0)
 		return -ENOMEM;
 	entry.name = strdup(name);
 	entry.text = malloc(len + 1);
 	if (!entry.name || !entry.text) {
-		free(entry.name);
-		free(entry.text);
+		text_done(&entry);
 		return -ENOMEM;
 	}
 	memcpy(entry.text, text, len);
-	fresh->texts[fresh->n_texts++] = entry;
+	if (old)
+		text_done(old);
+	else
+		old = &fresh->texts[fresh->n_texts++];
+	*old = entry;
 	return 0;
 }
 
 const char *list_cache_find_text(const struct list_cache *cache, const char *name, size_t *ret_len)
 {
-	const struct list_table *kept = &cache->kept;
+	const struct text_entry *entry =
+		cache->refreshing ? table_find_text(&cache->fresh, name) : NULL;
 
-	for (size_t i = 0; i < kept->n_texts; i++)
-		if (!strcmp(kept->texts[i].name, name)) {
-			*ret_len = kept->texts[i].len;
-			return kept->texts[i].text;
-		}
-	return NULL;
+	if (!entry)
+		entry = table_find_text(&cache->kept, name);
+	if (!entry)
+		return NULL;
+	*ret_len = entry->len;
+	return entry->text;
 }
 
 static bool digest_is(int fd, const uint8_t *expected)
@@ -302,11 +340,52 @@ bool list_entry_is_current(struct list_cache *cache, struct list_entry *entry, i
 	return true;
 }
 
+void list_cache_refresh_begin(struct list_cache *cache)
+{
+	cache->refreshing = true;
+}
+
+int list_cache_refresh_pattern(struct list_cache *cache, const char *pattern, const char *path)
+{
+	_cleanup_free_ char *name = list_pattern_name(pattern), *text = NULL;
+	size_t len, at = 0, size = strlen(path) + 1;
+	const char *old;
+
+	old = name ? list_cache_find_text(cache, name, &len) : NULL;
+	if (!name)
+		return -ENOMEM;
+	if (!old) /* the policy in force has no such pattern */
+		return 0;
+	text = malloc(len + size);
+	if (!text)
+		return -ENOMEM;
+	while (at < len && strcmp(old + at, path) < 0)
+		at += strlen(old + at) + 1;
+	memcpy(text, old, at);
+	memcpy(text + at, path, size);
+	memcpy(text + at + size, old + at, len - at);
+	return list_cache_add_text(cache, name, text, len + size);
+}
+
 void list_cache_begin(struct list_cache *cache)
 {
 	cache->stats = (struct list_cache_stats){ 0 };
 	for (size_t i = 0; i < cache->kept.n; i++)
 		cache->kept.items[i]->used = false;
+}
+
+/* Texts that were refreshed go over those of before. */
+static void merge_texts(struct list_table *from, struct list_table *to)
+{
+	for (size_t i = 0; i < from->n_texts; i++) {
+		struct text_entry *old = table_find_text(to, from->texts[i].name);
+
+		if (!old)
+			continue;
+		text_done(old);
+		*old = from->texts[i];
+		from->texts[i] = (struct text_entry){ 0 };
+	}
 }
 
 static void move_texts(struct list_table *from, struct list_table *to)
@@ -323,8 +402,13 @@ void list_cache_end(struct list_cache *cache, bool in_force)
 {
 	struct list_table used = { 0 };
 
+	if (in_force && cache->refreshing)
+		merge_texts(&cache->fresh, &cache->kept);
 	if (in_force)
-		move_texts(cache->fresh.n_texts ? &cache->fresh : &cache->kept, &used);
+		move_texts(cache->fresh.n_texts && !cache->refreshing ? &cache->fresh
+								      : &cache->kept,
+			   &used);
+	cache->refreshing = false;
 	for (size_t i = 0; in_force && i < cache->fresh.n; i++)
 		if (!table_put(&used, cache->fresh.items[i]))
 			cache->fresh.items[i] = NULL;

@@ -28,7 +28,8 @@ struct list_entry {
 	char *path;
 	struct file_state state;
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	bool used; /* by the policy that is being made */
+	bool used;          /* by the policy that is being made */
+	uint64_t copy_usec; /* not 0: these are those of a copy of this time, not of the file */
 	size_t n_v4, n_v6, n_long;
 	uint8_t widest_v4, widest_v6; /* the shortest prefix lengths */
 	void *memory;                 /* in which these arrays lie, without a gap: */
@@ -40,11 +41,14 @@ struct list_entry {
 
 /* The entry of a path, or NULL. */
 struct list_entry *list_cache_find(struct list_cache *cache, const char *path);
+/* The one of the policy in force, or NULL. */
+const struct list_entry *list_cache_find_kept(const struct list_cache *cache, const char *path);
 
-/* The prefixes of the set from these on are what the file at path held. 0 or -ENOMEM. */
+/* The prefixes of the set from these on are what the file at path held; copy_usec not 0: what the
+ * copy of this time did. 0 or -ENOMEM. */
 int list_cache_add(struct list_cache *cache, const char *path, const struct file_state *state,
-		   const uint8_t *digest, const struct prefix_set *set, size_t first_v4,
-		   size_t first_v6);
+		   const uint8_t *digest, uint64_t copy_usec, const struct prefix_set *set,
+		   size_t first_v4, size_t first_v6);
 
 /* Does the file hold now what the entry does? Hashes the file, if need be: its offset is
  * anywhere then. An entry that does is used. */
@@ -66,6 +70,10 @@ int list_entry_use(struct list_entry *entry, struct prefix_set *set);
 int list_cache_add_text(struct list_cache *cache, const char *name, const char *text, size_t len);
 /* As it was when the policy in force was made, owned by the cache; NULL: there was none. */
 const char *list_cache_find_text(const struct list_cache *cache, const char *name, size_t *ret_len);
+
+/* The paths that a pattern matched, each of which ends in NUL, are a text of this name. Caller
+ * frees; NULL: out of memory. */
+char *list_pattern_name(const char *pattern);
 
 /* A policy is about to be made. */
 void list_cache_begin(struct list_cache *cache);

@@ -2,17 +2,13 @@
 /*
  * lists.c: list files: one prefix a line, comments from '#' or ';' to the end of the line, blank
  * lines, any of both ends of line. Read in pieces, so that memory does not grow with the file; or
- * not at all, if a cache knows what the file holds; or from a copy that was kept, if the policy asks
- * for that and the file is not what it should be.
+ * not at all, if a cache knows what the file holds.
  */
-#include "loader.h"
+#include "lists.h"
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
-#include "copies.h"
-#include "list_cache.h"
 #include "prefix.h"
 #include "sort.h"
 #include "util.h"
@@ -20,21 +16,6 @@
 #define PIECE_BYTES (256U << 10)
 #define MAX_LINE 4096U
 #define MAX_ALL_LIST_BYTES (2 * CONFIG_MAX_LIST_BYTES)
-
-struct list {
-	struct loader *loader;
-	const struct list_reader *reader;
-	struct prefix_set *set;
-	struct width width;
-	struct prefix_space space;
-	const struct node *name; /* where the policy file names it */
-	const char *path;
-	unsigned int line;
-	size_t n_prefixes, n_bytes;
-	struct sha256_ctx hash;
-	bool hopeless; /* this is no list at all: no more of its lines */
-	int status;
-};
 
 static struct diag_place place_in(const struct list *list, const char *line, size_t line_len,
 				  const char *word, size_t word_len)
@@ -47,6 +28,25 @@ static struct diag_place place_in(const struct list *list, const char *line, siz
 		.source = line,
 		.source_len = line_len,
 	};
+}
+
+int list_error(const struct list *list, const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&text, format, args);
+	va_end(args);
+	if (r < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	if (list->name)
+		return node_error(list->loader, list->name, "%s", text);
+	return diag_error(list->loader->diags, &(struct diag_place){ .file = list->path }, "%s",
+			  text);
 }
 
 static bool is_blank(char c)
@@ -63,8 +63,8 @@ static int refuse_word(struct list *list, enum prefix_result result, const struc
 	if (*word == '<') {
 		list->hopeless = true;
 		return diag_error(list->loader->diags, &place,
-				  "this is a web page, not a list of prefixes; what does the "
-				  "download of the list get?");
+				  "this looks like an HTML page, not like a list of prefixes; what "
+				  "does the download of the list get?");
 	}
 	if (memchr(word, ' ', word_len) || memchr(word, '\t', word_len))
 		return diag_error(
@@ -86,26 +86,28 @@ static int refuse_long_line(struct list *list)
 static int refuse_width(struct list *list, const struct prefix *prefix,
 			const struct diag_place *place)
 {
+	const struct list_guard *guard = list->reader->guard;
 	bool v4 = prefix->family == FAMILY_V4;
 	char buffer[PREFIX_TEXT];
 
 	prefix_format(prefix, buffer);
-	if (v4 ? list->reader->width.v4_given : list->reader->width.v6_given)
+	if (v4 ? guard->v4_given : guard->v6_given)
 		return diag_error(list->loader->diags, place,
 				  "%s is wider than /%u, the 'max-width' of set '%s'; the list is "
 				  "refused as a whole",
-				  buffer, v4 ? list->width.v4 : list->width.v6,
-				  list->reader->set_name);
+				  buffer, v4 ? guard->v4 : guard->v6, guard->set);
 	return diag_error(list->loader->diags, place,
 			  "%s is every address, and the list is refused as a whole; if that is "
 			  "meant, write 'max-width: 0' in set '%s'",
-			  buffer, list->reader->set_name);
+			  buffer, guard->set);
 }
 
 static bool is_too_wide(const struct list *list, const struct prefix *prefix)
 {
-	return prefix->family == FAMILY_V4 ? prefix->v4.len < list->width.v4
-					   : prefix->v6.len < list->width.v6;
+	const struct list_guard *guard = list->reader->guard;
+
+	return prefix->family == FAMILY_V4 ? prefix->v4.len < guard->v4
+					   : prefix->v6.len < guard->v6;
 }
 
 static int take_prefix(struct list *list, const struct prefix *prefix, const char *line,
@@ -156,8 +158,7 @@ static int parse_line(struct list *list, const char *line, size_t len)
 	return r == -ENOMEM ? r : 0;
 }
 
-/* All whole lines of the buffer. Returns how many bytes they have, or -ENOMEM. */
-static ssize_t parse_lines(struct list *list, const char *buffer, size_t len)
+ssize_t list_parse_lines(struct list *list, const char *buffer, size_t len)
 {
 	const char *line = buffer, *end;
 
@@ -181,7 +182,7 @@ static int spend_bytes(struct list *list, size_t file_bytes, size_t n)
 	if (loader->bytes_exceeded)
 		return -EINVAL;
 	loader->bytes_exceeded = true;
-	return node_error(loader, list->name,
+	return list_error(list,
 			  "list files are too large: more than 512 MiB in one, or 1 GiB in all");
 }
 
@@ -189,6 +190,7 @@ static int spend_bytes(struct list *list, size_t file_bytes, size_t n)
 static int parse_lines_of(struct list *list, int fd, char *buffer)
 {
 	size_t kept = 0;
+	const char *what;
 
 	for (;;) {
 		ssize_t n = read(fd, buffer + kept, PIECE_BYTES - kept), used;
@@ -197,10 +199,12 @@ static int parse_lines_of(struct list *list, int fd, char *buffer)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return node_error(list->loader, list->name, "cannot read %s: %m",
-					  list->path);
+			return list_error(list, "cannot read %s: %m", list->path);
 		if (!n)
 			break;
+		what = list->n_bytes ? NULL : list_sniff(buffer, (size_t)n);
+		if (what)
+			return list_error(list, "%s %s", list->path, what);
 		list->n_bytes += (size_t)n;
 		r = spend_bytes(list, list->n_bytes, (size_t)n);
 		if (r < 0)
@@ -209,7 +213,7 @@ static int parse_lines_of(struct list *list, int fd, char *buffer)
 		kept += (size_t)n;
 		used = list->n_bytes == kept && kept >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3
 												: 0;
-		n = parse_lines(list, buffer + used, kept - (size_t)used);
+		n = list_parse_lines(list, buffer + used, kept - (size_t)used);
 		if (n < 0)
 			return (int)n;
 		if (list->hopeless)
@@ -221,7 +225,7 @@ static int parse_lines_of(struct list *list, int fd, char *buffer)
 			return parse_line(list, buffer, kept); /* and no further: what is this? */
 	}
 	if (!list->n_bytes) /* 0 by stat() may just mean a file of /proc */
-		return node_error(list->loader, list->name,
+		return list_error(list,
 				  "%s is empty, as a failed download is; a list that shall hold "
 				  "nothing has a comment",
 				  list->path);
@@ -235,18 +239,16 @@ static int check_unchanged(struct list *list, int fd, const struct file_state *b
 	int r = file_state_read(fd, &after);
 
 	if (r < 0)
-		return node_error(list->loader, list->name, "cannot read %s: %s", list->path,
-				  strerrordesc_np(-r));
+		return list_error(list, "cannot read %s: %s", list->path, strerrordesc_np(-r));
 	if (file_state_is_quiet(before, &after))
 		return 0;
-	return node_error(list->loader, list->name,
+	return list_error(list,
 			  "%s changed while it was read; reload again, and replace lists as a "
 			  "whole: write to another name, then rename",
 			  list->path);
 }
 
-/* Read, parse and sort; what the file held is kept in the cache. */
-static int parse_file(struct list *list, int fd, const struct file_state *state)
+int list_parse_file(struct list *list, int fd, const struct file_state *state)
 {
 	_cleanup_free_ char *buffer = malloc(PIECE_BYTES);
 	struct loader *loader = list->loader;
@@ -257,7 +259,7 @@ static int parse_file(struct list *list, int fd, const struct file_state *state)
 	if (!buffer)
 		return -ENOMEM;
 	if (lseek(fd, 0, SEEK_SET) < 0) /* it may have been hashed */
-		return node_error(loader, list->name, "cannot read %s: %m", list->path);
+		return list_error(list, "cannot read %s: %m", list->path);
 	sha256_init(&list->hash);
 	/* A set that has prefixes of an earlier file: its arrays have at least that much room. */
 	list->space = (struct prefix_space){ first_v4, first_v6 };
@@ -265,6 +267,8 @@ static int parse_file(struct list *list, int fd, const struct file_state *state)
 	r = worse(r, list->status);
 	if (!r)
 		r = check_unchanged(list, fd, state);
+	if (!r)
+		r = list_check_shrink(list);
 	if (!r && list->set->n_v4 > first_v4)
 		r = sort_v4(list->set->v4 + first_v4, list->set->n_v4 - first_v4);
 	if (!r && list->set->n_v6 > first_v6)
@@ -276,7 +280,7 @@ static int parse_file(struct list *list, int fd, const struct file_state *state)
 	/* Files of /proc and the like have no size and no times to tell anything. */
 	if (!loader->cache || list->n_bytes != state->size)
 		return 0;
-	return list_cache_add(loader->cache, list->path, state, digest, list->set, first_v4,
+	return list_cache_add(loader->cache, list->path, state, digest, 0, list->set, first_v4,
 			      first_v6);
 }
 
@@ -285,7 +289,8 @@ static bool fits(const struct list *list, const struct list_entry *entry)
 {
 	const struct loader *loader = list->loader;
 
-	return entry->widest_v4 >= list->width.v4 && entry->widest_v6 >= list->width.v6 &&
+	return entry->widest_v4 >= list->reader->guard->v4 &&
+	       entry->widest_v6 >= list->reader->guard->v6 &&
 	       entry->n_v4 + entry->n_v6 <= CONFIG_MAX_PREFIXES - loader->n_prefixes &&
 	       loader->list_bytes + entry->state.size <= MAX_ALL_LIST_BYTES;
 }
@@ -294,6 +299,7 @@ static void recalled(struct list *list, const struct list_entry *entry)
 {
 	struct loader *loader = list->loader;
 
+	list->copy_usec = entry->copy_usec;
 	list->n_prefixes = entry->n_v4 + entry->n_v6;
 	loader->n_prefixes += list->n_prefixes;
 	loader->list_bytes += entry->state.size;
@@ -328,7 +334,7 @@ static int recall_file(struct list *list, int fd, const struct file_state *state
 	return 0;
 }
 
-static int read_file(struct list *list)
+int list_read_file(struct list *list)
 {
 	_cleanup_close_ int fd = -1;
 	struct file_state state;
@@ -342,105 +348,12 @@ static int read_file(struct list *list)
 	}
 	fd = file_open(list->path, CONFIG_MAX_LIST_BYTES, &why);
 	if (fd < 0)
-		return node_error(list->loader, list->name, "cannot read %s: %s", list->path, why);
+		return list_error(list, "cannot read %s: %s", list->path, why);
 	r = file_state_read(fd, &state);
 	if (r < 0)
-		return node_error(list->loader, list->name, "cannot read %s: %s", list->path,
-				  strerrordesc_np(-r));
-	r = recall_file(list, fd, &state);
-	return r == -ENOENT ? parse_file(list, fd, &state) : r;
-}
-
-/* --- copies ------------------------------------------------------------------------------ */
-
-/* What the copy holds, which must pass what the file itself would have to. 0, -ENOMEM, -EINVAL. */
-static int parse_copy(struct list *list, const struct copy *copy)
-{
-	_cleanup_(diags_free) struct diags unsaid = { .limit = 1 };
-	struct loader *loader = list->loader;
-	struct diags *diags = loader->diags;
-	ssize_t n;
-
-	loader->diags = &unsaid;
-	list->space = (struct prefix_space){ list->set->n_v4, list->set->n_v6 };
-	n = parse_lines(list, copy->text, copy->len);
-	loader->diags = diags;
-	if (n < 0 || list->status < 0)
-		return n < 0 ? (int)n : list->status;
-	file_hash(loader, copy->digest);
-	return 0;
-}
-
-static void say_again(struct diags *diags, const struct diags *found, bool as_warnings)
-{
-	for (size_t i = 0; i < found->n; i++) {
-		const struct diag *diag = &found->items[i];
-		struct diag_place place = { diag->file,   diag->line,
-					    diag->column, diag->width,
-					    diag->source, diag->source ? strlen(diag->source) : 0 };
-
-		if (as_warnings)
-			diag_warning(diags, &place, "%s", diag->message);
-		else
-			diag_error(diags, &place, "%s", diag->message);
-	}
-	if (!as_warnings)
-		diags->n_errors += found->n_errors - found->n;
-}
-
-static int say_copy(struct list *list, const struct copy *copy)
-{
-	time_t seconds = (time_t)(copy->usec / 1000000);
-	char when[64] = "";
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	return node_warning(list->loader, list->name,
-			    "the copy of %s that was kept on %s UTC stands for it, %zu prefixes",
-			    list->path, when, list->n_prefixes);
-}
-
-/* Read the file; if it is not what it should be, its copy stands for it, and the errors become
- * warnings, of which a few are enough. */
-static int read_kept(struct list *list, struct policy_file *file)
-{
-	struct loader *loader = list->loader;
-	struct diags *diags = loader->diags;
-	_cleanup_(diags_free) struct diags found = { .limit = 3 };
-	_cleanup_(copy_done) struct copy copy = { 0 };
-	const struct list before = *list;
-	const struct prefix_set set = *list->set;
-	size_t n_prefixes = loader->n_prefixes;
-	bool exceeded = loader->prefixes_exceeded || loader->bytes_exceeded;
-	int r, from_copy = -ENOENT;
-
-	loader->diags = &found;
-	r = read_file(list);
-	loader->diags = diags;
-	if (r == -EINVAL && (exceeded || !(loader->prefixes_exceeded || loader->bytes_exceeded)))
-		from_copy = copy_read(list_cache_copies(loader->cache), list->path, &copy);
-	if (!from_copy) { /* the arrays of the set may have grown: they stay */
-		*list = before;
-		list->set->n_v4 = set.n_v4;
-		list->set->n_v6 = set.n_v6;
-		loader->n_prefixes = n_prefixes;
-		from_copy = parse_copy(list, &copy);
-	}
-	if (from_copy == -ENOMEM)
-		return from_copy;
-	say_again(diags, &found, !from_copy);
-	if (!from_copy) {
-		file->copy_usec = copy.usec;
-		return say_copy(list, &copy);
-	}
-	if (r == -EINVAL && from_copy != -ENOENT)
-		node_warning(loader, list->name, "nor does the copy of %s stand for it: %s",
-			     list->path,
-			     from_copy == -EINVAL    ? "this policy would refuse it, too"
-			     : from_copy == -EBADMSG ? "it is damaged"
-						     : strerrordesc_np(-from_copy));
-	return r;
+		return list_error(list, "cannot read %s: %s", list->path, strerrordesc_np(-r));
+	r = recall_file(list, fd, &state); /* if so, it is what it was */
+	return r == -ENOENT ? list_parse_file(list, fd, &state) : r;
 }
 
 /* --- all of it --------------------------------------------------------------------------- */
@@ -452,7 +365,6 @@ int list_read(struct loader *loader, const struct node *name, char *path,
 		.loader = loader,
 		.reader = reader,
 		.set = reader->set,
-		.width = reader->width,
 		.name = name,
 		.path = path,
 	};
@@ -462,17 +374,15 @@ int list_read(struct loader *loader, const struct node *name, char *path,
 
 	if (r < 0)
 		return r;
-	/* A line that blocks, or lets in, the whole Internet is a mistake unless it was foreseen. */
-	if (!list.width.v4_given)
-		list.width.v4 = 1;
-	if (!list.width.v6_given)
-		list.width.v6 = 1;
 	file = &loader->policy->files[index];
 	file->keep = reader->keep;
+	file->guard = *reader->guard;
 	if (reader->keep && loader->cache && list_cache_copies(loader->cache))
-		r = read_kept(&list, file);
+		r = list_read_kept(&list, file);
 	else
-		r = read_file(&list);
+		r = list_read_file(&list);
 	file->n_prefixes = list.n_prefixes;
+	if (list.copy_usec)
+		file->copy_usec = list.copy_usec;
 	return r;
 }

@@ -117,6 +117,7 @@ static int load_text(const char *path, const char *text, size_t len,
 		.cache = options->cache,
 		.self = options->self,
 		.again = options->cache && options->again,
+		.accept_shrink = options->accept_shrink,
 	};
 	struct timespec now;
 	int r;

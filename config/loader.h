@@ -84,7 +84,7 @@ struct loader {
 	struct sha256_ctx hash;               /* over the digests of the files */
 	size_t sets_capacity, port_sets_capacity, mac_sets_capacity, live_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
-	size_t redirects_capacity, tests_capacity, files_capacity;
+	size_t redirects_capacity, tests_capacity, files_capacity, patterns_capacity;
 	struct name_index set_names, interface_names, ruleset_names;
 	const struct node **policy_names;         /* of each interface; NULL: it has none */
 	struct named_set *named_sets;             /* by position in set_names */
@@ -95,6 +95,7 @@ struct loader {
 	uint32_t self_set;                  /* index in policy.sets, once has_self_set */
 	bool has_self_set;
 	bool again;           /* take the files as the cache has them */
+	bool accept_shrink;   /* list files may have lost what they like */
 	struct rule *protect; /* the rules of `protect:`, ahead of those of each policy */
 	size_t n_protect, protect_capacity;
 	struct name_index group_names;
@@ -188,17 +189,10 @@ struct prefix_space {
 	size_t v4_capacity, v6_capacity;
 };
 
-/* The shortest prefix lengths that a set may hold. */
-struct width {
-	uint8_t v4, v6;
-	bool v4_given, v6_given; /* by the policy file */
-};
-
 /* How the list files of a set are read, and where to. */
 struct list_reader {
 	struct prefix_set *set;
-	const char *set_name;
-	struct width width;
+	const struct list_guard *guard;
 	bool keep; /* a copy of each is kept, and stands for one that cannot be read */
 };
 
@@ -214,15 +208,11 @@ int set_push(struct prefix_set *set, struct prefix_space *space, const struct pr
 
 /* --- globs.c --- */
 
-/* The list files that a pattern stands for, in order of name; none is an error. Caller frees each,
- * and the array. */
-struct paths {
-	char **items;
-	size_t n, capacity;
-};
-
-int glob_expand(struct loader *loader, const struct node *pattern, bool keep, struct paths *ret);
-void paths_done(struct paths *paths);
+/* The list files that a pattern stands for, in order of name; none is an error. Those that it stood
+ * for in the policy in force are among them even if they are gone, if the guard says so: that is an
+ * error of the file then. Caller frees each, and the array. */
+int glob_expand(struct loader *loader, const struct node *pattern, const struct list_guard *guard,
+		bool keep, struct paths *ret);
 
 /* --- sets.c, set_names.c, set_keys.c, set_live.c --- */
 
@@ -392,6 +382,7 @@ key_parser parse_protect, parse_protect_link, parse_protect_bgp;
 key_parser parse_peers, parse_gtsm, parse_gtsm_hops, parse_bfd;
 key_parser parse_set_live, parse_set_timeout, parse_set_size, parse_set_writers, parse_set_persist;
 key_parser parse_set_type, parse_set_max_width, parse_set_keep, parse_set_file, parse_set_files;
+key_parser parse_set_watch, parse_set_max_shrink;
 key_parser parse_set_glob, parse_set_elements, parse_set_except, parse_width_v4, parse_width_v6;
 key_parser parse_port, parse_port_mac, parse_vlan, parse_policy_name, parse_required, parse_mode;
 key_parser parse_fix;

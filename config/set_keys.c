@@ -10,6 +10,8 @@
 #include "prefix.h"
 #include "util.h"
 
+#define DEFAULT_MAX_SHRINK 50 /* percent, of sets that are watched */
+
 /* --- elements ---------------------------------------------------------------------------- */
 
 int prefix_read(struct loader *loader, const struct node *node, struct prefix *ret)
@@ -43,14 +45,14 @@ static const char *type_hint(const char *text)
 }
 
 /* Is it wider than the set's max-width? That is said of elements only if the policy file does. */
-static bool is_too_wide(const struct width *width, const struct prefix *prefix)
+static bool is_too_wide(const struct list_guard *width, const struct prefix *prefix)
 {
 	return prefix->family == FAMILY_V4 ? width->v4_given && prefix->v4.len < width->v4
 					   : width->v6_given && prefix->v6.len < width->v6;
 }
 
 static int refuse_width(struct loader *loader, const struct node *item, const struct prefix *prefix,
-			const struct width *width)
+			const struct list_guard *width)
 {
 	char buffer[PREFIX_TEXT];
 
@@ -76,15 +78,15 @@ static int parse_prefix(struct loader *loader, const struct node *item, struct s
 		return r;
 	if (content == &draft->except)
 		return set_push(&content->prefixes, &content->space, &prefix);
-	if (is_too_wide(&draft->width, &prefix))
-		return refuse_width(loader, item, &prefix, &draft->width);
+	if (is_too_wide(&draft->guard, &prefix))
+		return refuse_width(loader, item, &prefix, &draft->guard);
 	return set_add(loader, &content->prefixes, &content->space, &prefix, &place);
 }
 
 /* --- sets in sets ------------------------------------------------------------------------ */
 
 static int check_widths(struct loader *loader, const struct node *item,
-			const struct prefix_set *set, const struct width *width)
+			const struct prefix_set *set, const struct list_guard *width)
 {
 	for (size_t i = 0; width->v4_given && i < set->n_v4; i++) {
 		struct prefix prefix = { .family = FAMILY_V4, .v4 = set->v4[i] };
@@ -126,7 +128,7 @@ static int add_prefixes(struct loader *loader, const struct node *item, struct s
 	int r = set_count_copied(loader, item, set->n_v4 + set->n_v6);
 
 	if (!r && content == &draft->content)
-		r = check_widths(loader, item, set, &draft->width);
+		r = check_widths(loader, item, set, &draft->guard);
 	if (!r && content == &draft->content)
 		r = count_prefixes(loader, item, set);
 	if (r < 0)
@@ -280,11 +282,11 @@ static int parse_width(struct loader *loader, const struct node *value, const ch
 	return 0;
 }
 
-/* target is a struct width */
+/* target is a struct list_guard */
 int parse_width_v4(struct loader *loader, const struct node *value, const struct key_schema *key,
 		   void *target)
 {
-	struct width *width = target;
+	struct list_guard *width = target;
 
 	width->v4_given = true;
 	return parse_width(loader, value, key->form, 32, &width->v4);
@@ -293,7 +295,7 @@ int parse_width_v4(struct loader *loader, const struct node *value, const struct
 int parse_width_v6(struct loader *loader, const struct node *value, const struct key_schema *key,
 		   void *target)
 {
-	struct width *width = target;
+	struct list_guard *width = target;
 
 	width->v6_given = true;
 	return parse_width(loader, value, key->form, 128, &width->v6);
@@ -322,7 +324,7 @@ int parse_set_max_width(struct loader *loader, const struct node *value,
 			const struct key_schema *key, void *target)
 {
 	struct set_draft *draft = target;
-	struct width *width = &draft->width;
+	struct list_guard *width = &draft->guard;
 	int r = check_type(loader, value, draft);
 
 	if (r < 0)
@@ -346,6 +348,35 @@ int parse_set_keep(struct loader *loader, const struct node *value, const struct
 
 	draft->keep_value = value;
 	return bool_read(loader, value, key, &draft->keep);
+}
+
+int parse_set_watch(struct loader *loader, const struct node *value, const struct key_schema *key,
+		    void *target)
+{
+	struct set_draft *draft = target;
+
+	draft->watch_value = value;
+	return bool_read(loader, value, key, &draft->guard.watch);
+}
+
+/* "50%" */
+int parse_set_max_shrink(struct loader *loader, const struct node *value,
+			 const struct key_schema *key, void *target)
+{
+	struct set_draft *draft = target;
+	uint32_t percent;
+	int r = node_expect(loader, value, NODE_SCALAR, key->form);
+
+	draft->max_shrink_value = value;
+	if (r < 0)
+		return r;
+	if (value->len < 2 || value->text[value->len - 1] != '%' ||
+	    !number_parse(value->text, value->len - 1, &percent) || !percent || percent > 100)
+		return node_error(loader, value, "expected %s, found '%.40s'", key->form,
+				  value->text);
+	draft->guard.max_shrink = (uint8_t)percent;
+	draft->max_shrink_given = true;
+	return 0;
 }
 
 /* --- notes ------------------------------------------------------------------------------- */
@@ -383,14 +414,29 @@ int parse_set_expires(struct loader *loader, const struct node *value, const str
 	return r;
 }
 
+/* What list files of the set must be. A line that blocks, or lets in, the whole Internet is a mistake
+ * unless it was foreseen. */
+static struct list_guard make_guard(const struct set_draft *draft)
+{
+	struct list_guard guard = draft->guard;
+
+	snprintf(guard.set, sizeof(guard.set), "%s", draft->name->text);
+	if (!draft->max_shrink_given)
+		guard.max_shrink = guard.watch ? DEFAULT_MAX_SHRINK : 100;
+	if (!guard.v4_given)
+		guard.v4 = 1;
+	if (!guard.v6_given)
+		guard.v6 = 1;
+	return guard;
+}
+
 /* name: where the policy file says so; the path is owned by the policy then. */
 static int read_list(struct loader *loader, const struct node *name, char *path,
-		     struct set_draft *draft)
+		     struct set_draft *draft, const struct list_guard *guard)
 {
 	struct list_reader reader = {
 		.set = &draft->content.prefixes,
-		.set_name = draft->name->text,
-		.width = draft->width,
+		.guard = guard,
 		.keep = draft->keep,
 	};
 	size_t n_files = loader->policy->n_files;
@@ -409,6 +455,7 @@ static int read_list(struct loader *loader, const struct node *name, char *path,
 
 static int read_named(struct loader *loader, const struct node *name, struct set_draft *draft)
 {
+	const struct list_guard guard = make_guard(draft);
 	char *path;
 	int r = node_expect(loader, name, NODE_SCALAR, "the path of a list file");
 
@@ -423,7 +470,7 @@ static int read_named(struct loader *loader, const struct node *name, struct set
 		free(path);
 		return node_error(loader, name, "the file is named twice");
 	}
-	return read_list(loader, name, path, draft);
+	return read_list(loader, name, path, draft, &guard);
 }
 
 int parse_set_file(struct loader *loader, const struct node *value, const struct key_schema *key,
@@ -461,12 +508,14 @@ int parse_set_files(struct loader *loader, const struct node *value, const struc
 static int parse_glob(struct loader *loader, const struct node *item, void *target)
 {
 	struct set_draft *draft = target;
+	const struct list_guard guard = make_guard(draft);
 	struct paths paths = { 0 };
-	int r = draft->expiry.past ? 0 : glob_expand(loader, item, draft->keep, &paths);
+	int r = draft->expiry.past ? 0 : glob_expand(loader, item, &guard, draft->keep, &paths);
 
 	for (size_t i = 0; i < paths.n && r != -ENOMEM; i++)
 		if (name_index_find(&draft->paths, paths.items[i]) < 0)
-			r = worse(r, read_list(loader, item, TAKE_PTR(paths.items[i]), draft));
+			r = worse(r,
+				  read_list(loader, item, TAKE_PTR(paths.items[i]), draft, &guard));
 	paths_done(&paths);
 	return r;
 }

@@ -61,8 +61,8 @@ int live_set_give(struct loader *loader, struct set_draft *draft)
 	set->size = draft->size ? draft->size : CONFIG_LIVE_SIZE;
 	set->timeout = draft->timeout;
 	set->persist = draft->persist;
-	set->widest[FAMILY_V4] = draft->width.v4_given ? draft->width.v4 : CONFIG_LIVE_WIDTH_V4;
-	set->widest[FAMILY_V6] = draft->width.v6_given ? draft->width.v6 : CONFIG_LIVE_WIDTH_V6;
+	set->widest[FAMILY_V4] = draft->guard.v4_given ? draft->guard.v4 : CONFIG_LIVE_WIDTH_V4;
+	set->widest[FAMILY_V6] = draft->guard.v6_given ? draft->guard.v6 : CONFIG_LIVE_WIDTH_V6;
 	set->n_writers = draft->n_writers;
 	set->writers = TAKE_PTR(draft->writers);
 	return 0;

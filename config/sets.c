@@ -228,6 +228,12 @@ static int check_sources(struct loader *loader, const struct node *value,
 	if (draft->keep && !has_files)
 		return node_error(loader, draft->keep_value->key,
 				  "'keep' is about list files; this set has none");
+	if (draft->guard.watch && !has_files)
+		return node_error(loader, draft->watch_value->key,
+				  "'watch' is about list files; this set has none");
+	if (draft->max_shrink_given && !has_files)
+		return node_error(loader, draft->max_shrink_value->key,
+				  "'max-shrink' is about list files; this set has none");
 	if (has_files || draft->elements || draft->live)
 		return 0;
 	return node_error(loader, value,

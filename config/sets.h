@@ -22,7 +22,8 @@ struct set_draft {
 	struct named_set *named;
 	const struct node *name;
 	struct set_content content, except;
-	struct width width;
+	struct list_guard guard; /* its widths are 0 unless the policy file says them */
+	bool max_shrink_given;
 	bool keep;
 	bool live, persist;
 	uint32_t size, timeout; /* 0: not said */
@@ -31,7 +32,8 @@ struct set_draft {
 	struct notes notes;
 	struct expiry expiry;
 	struct name_index paths; /* of list files that were read */
-	const struct node *keep_value, *file, *files, *glob, *elements, *except_value;
+	const struct node *keep_value, *watch_value, *max_shrink_value, *file, *files, *glob,
+		*elements, *except_value;
 };
 
 /* The elements of a list, into the content. 0, -EINVAL, reported, -ENOMEM. */

@@ -44,6 +44,8 @@ static const struct {
 	{ parse_set_size, { SHAPE_COUNT, .least = 1, .most = CONFIG_MAX_LIVE_SIZE } },
 	{ parse_set_writers, { SHAPE_USER, SHAPE_LIST } },
 	{ parse_set_persist, { SHAPE_BOOLEAN } },
+	{ parse_set_watch, { SHAPE_BOOLEAN } },
+	{ parse_set_max_shrink, { SHAPE_TEXT } },
 	{ parse_port, { SHAPE_PORT, .mapping = &schema_port } },
 	{ parse_port_mac, { SHAPE_MAC } },
 	{ parse_vlan, { SHAPE_NUMBER } },

@@ -127,6 +127,7 @@ struct gate *gate_free(struct gate *gate)
 	datapath_close(gate->datapath);
 	list_cache_free(gate->lists);
 	gate_list_copies_free(gate->list_copies, gate->n_list_copies);
+	gate_feeds_done(gate);
 	local_addresses_free(&gate->self);
 	free(gate->self_error);
 	free(gate->config_path);
@@ -179,7 +180,7 @@ static int explain(int r, struct diags *diags)
 	return r;
 }
 
-static int read_self(struct local_addresses *ret, struct diags *diags)
+int gate_read_self(struct local_addresses *ret, struct diags *diags)
 {
 	int r = local_addresses_read(ret);
 
@@ -198,11 +199,15 @@ static void take_self(struct gate *gate, struct local_addresses *self)
 	free(TAKE_PTR(gate->self_error));
 }
 
-/* again: not the policy that the files hold now, but the one in force. */
-static int load_and_install(struct gate *gate, struct local_addresses *self, bool again,
-			    unsigned int how, struct diags *diags)
+int gate_load_and_install(struct gate *gate, struct local_addresses *self,
+			  const struct gate_load *how, struct diags *diags)
 {
-	const struct load_options options = { .cache = gate->lists, .self = self, .again = again };
+	const struct load_options options = {
+		.cache = gate->lists,
+		.self = self,
+		.again = how->again,
+		.accept_shrink = how->accept_shrink,
+	};
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
@@ -211,7 +216,7 @@ static int load_and_install(struct gate *gate, struct local_addresses *self, boo
 	if (r >= 0)
 		r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
 	if (r >= 0)
-		r = datapath_install(gate->datapath, policy, tables, how, diags);
+		r = datapath_install(gate->datapath, policy, tables, how->how, diags);
 	list_cache_end(gate->lists, r >= 0);
 	if (r >= 0) {
 		live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
@@ -219,28 +224,29 @@ static int load_and_install(struct gate *gate, struct local_addresses *self, boo
 		gate->next_expiry = (uint64_t)policy->next_expiry;
 		take_self(gate, self);
 		log_set_generation(datapath_manifest(gate->datapath)->generation);
-		if (!again)
+		gate_feeds_loaded(gate, policy, how->again);
+		if (!how->again || how->refreshed)
 			keep_lists(gate, policy, diags);
 	}
 	return explain(r, diags);
 }
 
-static int install(struct gate *gate, unsigned int how, struct diags *diags)
+static int install(struct gate *gate, const struct gate_load *how, struct diags *diags)
 {
 	_cleanup_(local_addresses_free) struct local_addresses self = {};
 	int r;
 
 	if (gate->detached)
 		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
-	r = read_self(&self, diags);
+	r = gate_read_self(&self, diags);
 	if (r >= 0)
-		r = load_and_install(gate, &self, false, how, diags);
+		r = gate_load_and_install(gate, &self, how, diags);
 	/* A large policy's memory goes back to the system, not into our pockets. */
 	malloc_trim(0);
 	return r;
 }
 
-static char *print_diags(const struct diags *diags)
+char *gate_print_diags(const struct diags *diags)
 {
 	char *text = NULL;
 	size_t size;
@@ -258,14 +264,14 @@ static void note_outcome(struct gate *gate, int r, const struct diags *diags)
 	gate->last_reload_failed = r < 0;
 	if (r >= 0)
 		return;
-	gate->last_reload_error = print_diags(diags);
+	gate->last_reload_error = gate_print_diags(diags);
 }
 
 int gate_start(struct gate *gate, struct diags *diags)
 {
 	/* One interface that refuses is no reason to leave the others open, nor to attach and
 	 * detach them with each try to start: it is tried again by itself. */
-	int r = install(gate, 0, diags);
+	int r = install(gate, &(struct gate_load){ 0 }, diags);
 
 	note_outcome(gate, r, diags);
 	if (r < 0 && datapath_is_armed(gate->datapath)) {
@@ -279,9 +285,10 @@ int gate_start(struct gate *gate, struct diags *diags)
 	return r;
 }
 
-int gate_reload(struct gate *gate, struct diags *diags)
+int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
 {
-	int r = install(gate, INSTALL_STRICT, diags);
+	const struct gate_load how = { .accept_shrink = accept_shrink, .how = INSTALL_STRICT };
+	int r = install(gate, &how, diags);
 
 	gate->n_reloads++;
 	gate->n_failed_reloads += r < 0;
@@ -302,7 +309,7 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags)
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int r;
 
-	r = read_self(&self, diags);
+	r = gate_read_self(&self, diags);
 	if (r >= 0)
 		r = load(path ? path : gate->config_path, &options, &policy, &tables, diags);
 	if (r >= 0)
@@ -321,7 +328,8 @@ static int rebuild(struct gate *gate, struct local_addresses *self, struct diags
 		return diag_error(diags, NULL,
 				  "the policy in force was adopted, and its file cannot be loaded: "
 				  "mend the file and reload");
-	r = load_and_install(gate, self, true, INSTALL_KNOWN, diags);
+	r = gate_load_and_install(
+		gate, self, &(struct gate_load){ .again = true, .how = INSTALL_KNOWN }, diags);
 	if (r < 0)
 		return r;
 	gate->n_self_changes++;
@@ -339,7 +347,7 @@ int gate_addresses_changed(struct gate *gate, struct diags *diags)
 
 	if (gate->detached || !manifest || !manifest->uses_self)
 		return 0;
-	r = read_self(&self, diags);
+	r = gate_read_self(&self, diags);
 	if (r >= 0 && local_addresses_equal(&self, &gate->self)) {
 		/* Back to what they were when that could not be put in force. */
 		r = gate->self_error != NULL;
@@ -351,6 +359,6 @@ int gate_addresses_changed(struct gate *gate, struct diags *diags)
 	if (r >= 0)
 		return 1;
 	free(TAKE_PTR(gate->self_error));
-	gate->self_error = print_diags(diags);
+	gate->self_error = gate_print_diags(diags);
 	return r;
 }

@@ -55,6 +55,21 @@ struct gate_list_copy {
 	uint64_t kept_usec; /* CLOCK_REALTIME when the copy was made */
 };
 
+/* A list file of a set with `watch: true`. */
+struct gate_feed {
+	char *path;
+	uint64_t n_prefixes;   /* in force */
+	uint64_t changed_usec; /* CLOCK_REALTIME when the file that they are from was written */
+	char *error;           /* why what the file holds now is not in force; NULL: it is */
+};
+
+/* What is to be watched for gate_feeds_changed(): a list file, or a pattern of them, with '*' and '?'
+ * in its last part. */
+struct gate_watch {
+	const char *path; /* until the next load */
+	bool pattern;
+};
+
 struct gate_status {
 	char *config_path;
 	uint64_t generation;   /* 0: none yet */
@@ -76,6 +91,8 @@ struct gate_status {
 	size_t n_interfaces;
 	struct gate_list_copy *list_copies;
 	size_t n_list_copies;
+	struct gate_feed *feeds;
+	size_t n_feeds;
 };
 
 /* One row for each rule of the generation in force, in the order of judging. */
@@ -117,8 +134,17 @@ int gate_disarm(struct gate *gate, struct diags *diags);
 /* Frees the daemon's side only: pins and programs stay as they are. NULL is fine. */
 struct gate *gate_free(struct gate *gate);
 
-/* Reads the policy file again and swaps it in. On failure the old policy stays in force. */
-int gate_reload(struct gate *gate, struct diags *diags);
+/* Reads the policy file again and swaps it in. On failure the old policy stays in force.
+ * accept_shrink: list files may have lost what they like, whatever `max-shrink` says. */
+int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags);
+/* The i-th file or pattern to watch; false: there are no more. They change with each load. */
+bool gate_watched(const struct gate *gate, size_t i, struct gate_watch *ret);
+/* These may have changed (NULL: all): those that have are read, and put in force with all else as it
+ * was. What is refused stays as it was, says so once in diags and always in the status. 1: something
+ * was put in force; 0: nothing was to do. */
+int gate_feeds_changed(struct gate *gate, const char *const *paths, size_t n, struct diags *diags);
+/* What some list file holds is not in force: look again later. */
+bool gate_feeds_refused(const struct gate *gate);
 /* When the next rule or set of the policy that was loaded last expires, in seconds since 1970; 0:
  * none will. A reload then puts that in force. */
 uint64_t gate_next_expiry(const struct gate *gate);

@@ -9,6 +9,23 @@
 #include "datapath.h"
 #include "gate.h"
 
+struct feed {
+	struct gate_feed tell;
+	struct list_guard guard;
+	bool in_force;    /* else the policy does not name it yet: a pattern matches it */
+	bool pending;     /* what it holds now is about to be put in force */
+	size_t before;    /* prefixes, if pending */
+	uint64_t stamp;   /* of the file when it was looked at; see struct list_change */
+	uint64_t refused; /* likewise, when it was refused; 0: it was not, or who knows */
+};
+
+struct feeds {
+	struct feed *items;
+	size_t n, capacity;
+	struct policy_pattern *patterns;
+	size_t n_patterns;
+};
+
 struct gate {
 	char *config_path;
 	struct datapath *datapath;
@@ -26,6 +43,15 @@ struct gate {
 	uint64_t n_reloads, n_failed_reloads;
 	bool last_reload_failed;
 	char *last_reload_error;
+	struct feeds feeds;
+};
+
+/* How a policy is loaded. */
+struct gate_load {
+	bool again;         /* not what the files hold now, but the policy in force */
+	bool refreshed;     /* with list files that were refreshed */
+	bool accept_shrink; /* see gate_reload() */
+	unsigned int how;   /* enum install_how */
 };
 
 /* --- gate.c --- */
@@ -33,6 +59,23 @@ struct gate {
 /* What is in force; NULL: nothing, or no longer. */
 const struct manifest *gate_manifest(const struct gate *gate);
 void gate_list_copies_free(struct gate_list_copy *copies, size_t n); /* NULL is fine */
+/* Make the policy and put it in force. Returns 0, or negative errno with at least one error. */
+int gate_load_and_install(struct gate *gate, struct local_addresses *self,
+			  const struct gate_load *load, struct diags *diags);
+/* The addresses of this machine. 0, or negative errno, reported. */
+int gate_read_self(struct local_addresses *ret, struct diags *diags);
+/* As diags_print() prints them. Caller frees; NULL: out of memory. */
+char *gate_print_diags(const struct diags *diags);
+
+/* --- gate_feeds.c --- */
+
+/* The policy is in force: these are its watched files. again: it is that of before, so what was
+ * refused still is. */
+void gate_feeds_loaded(struct gate *gate, const struct policy *policy, bool again);
+void gate_feeds_done(struct gate *gate);
+/* 0 or -ENOMEM: ret is to be freed all the same. */
+int gate_feeds_tell(const struct gate *gate, struct gate_status *ret);
+void gate_feeds_free(struct gate_feed *feeds, size_t n); /* NULL is fine */
 
 /* --- gate_interfaces.c --- */
 

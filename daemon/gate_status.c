@@ -85,6 +85,8 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		r = fill_status(gate, manifest, &status);
 	if (manifest && r >= 0)
 		r = fill_list_copies(gate, &status);
+	if (manifest && r >= 0)
+		r = gate_feeds_tell(gate, &status);
 	if (r < 0)
 		return r;
 	*ret = status;
@@ -100,6 +102,7 @@ void gate_status_free(struct gate_status *status)
 		free(status->interfaces[i].error);
 	free(status->interfaces);
 	gate_list_copies_free(status->list_copies, status->n_list_copies);
+	gate_feeds_free(status->feeds, status->n_feeds);
 	free(status->config_path);
 	free(status->last_reload_error);
 	free(status->self_error);

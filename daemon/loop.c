@@ -82,6 +82,7 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 	loop_admit_writers(loop);
 	loop_report(loop);
 	expiry_timer_set(loop->expiry, loop->gate, result >= 0);
+	watch_set(loop->watch, loop->gate);
 	if (result >= 0)
 		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
 	else if (diags && diags->n_errors)
@@ -97,7 +98,7 @@ static void reload(struct loop *loop)
 	int r;
 
 	notify_reloading();
-	r = gate_reload(loop->gate, &diags);
+	r = gate_reload(loop->gate, false, &diags);
 	conclude_reload(loop, r, &diags);
 }
 
@@ -267,6 +268,28 @@ int loop_on_addresses(void *userdata)
 	if (r > 0) /* what has expired meanwhile has left it */
 		expiry_timer_set(loop->expiry, loop->gate, true);
 	return r < 0 ? r : 0;
+}
+
+/* --- list files ------------------------------------------------------------------------- */
+
+bool loop_on_feeds(const char *const *paths, size_t n, void *userdata)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct loop *loop = userdata;
+	int r;
+
+	if (gate_is_detached(loop->gate))
+		return true;
+	r = gate_feeds_changed(loop->gate, paths, n, &diags);
+	log_diags(&diags);
+	if (r < 0)
+		log_error_errno(r, "cannot look at the list files that changed: %m; trying again");
+	if (r != 0)
+		loop_report(loop);
+	if (r > 0) /* what has expired meanwhile has left it */
+		expiry_timer_set(loop->expiry, loop->gate, true);
+	watch_set(loop->watch, loop->gate);
+	return r >= 0 && !gate_feeds_refused(loop->gate);
 }
 
 /* --- clients ----------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include "expiry.h"
 #include "gate.h"
 #include "links.h"
+#include "watch.h"
 
 #define STOP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define RELOAD_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -27,6 +28,7 @@ struct loop {
 	struct links *links;
 	struct expiry_timer *expiry;
 	struct control *control;
+	struct watch *watch;
 	uint64_t generation; /* in force, as of the last loop_report() */
 	bool links_failed;   /* the last loop_on_links() did */
 	bool self_failed;    /* the last loop_on_addresses() did */
@@ -42,6 +44,7 @@ int loop_watch_signals(struct loop *loop);
 int loop_on_links(void *userdata);                                       /* a links_handler */
 int loop_on_addresses(void *userdata);                                   /* likewise */
 void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
+bool loop_on_feeds(const char *const *paths, size_t n, void *userdata);  /* a watch_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 
 /* Let those whom the live sets of the policy in force name as writers open the control socket. */

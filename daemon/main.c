@@ -23,6 +23,7 @@
 #include "options.h"
 #include "privileges.h"
 #include "util.h"
+#include "watch.h"
 
 static void free_gate(struct gate **gate)
 {
@@ -37,6 +38,11 @@ static void free_expiry(struct expiry_timer **expiry)
 static void free_live(struct live_timer **live)
 {
 	live_timer_free(*live);
+}
+
+static void free_watch(struct watch **watch)
+{
+	watch_free(*watch);
 }
 
 static void free_control(struct control **control)
@@ -151,6 +157,7 @@ static enum exit_status run(const struct options *options)
 	_cleanup_(free_links) struct links *links = NULL, *addresses = NULL;
 	_cleanup_(free_expiry) struct expiry_timer *expiry = NULL;
 	_cleanup_(free_live) struct live_timer *live = NULL;
+	_cleanup_(free_watch) struct watch *watch = NULL;
 	_cleanup_(free_control) struct control *control = NULL;
 	_cleanup_close_ int socket_fd = -1;
 	struct loop loop = { 0 };
@@ -175,6 +182,10 @@ static enum exit_status run(const struct options *options)
 	if (r < 0)
 		return STATUS_FAILED;
 	loop.expiry = expiry;
+	r = watch_new(event, loop_on_feeds, &loop, &watch);
+	if (r < 0)
+		return STATUS_FAILED;
+	loop.watch = watch;
 
 	r = gate_new(&gate_options, &gate, &diags);
 	if (r < 0)
@@ -203,6 +214,7 @@ static enum exit_status run(const struct options *options)
 	loop_admit_writers(&loop);
 	loop_report(&loop);
 	expiry_timer_set(expiry, gate, true);
+	watch_set(watch, gate);
 
 	r = sd_event_loop(event);
 	if (r < 0) { /* not a stop that anybody asked for: the gate goes on without us */

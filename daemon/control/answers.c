@@ -51,11 +51,20 @@ static json_t *list_copy(const struct gate_list_copy *copy)
 			 "kept_usec", wire_uint(copy->kept_usec));
 }
 
+static json_t *feed(const struct gate_feed *item)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o}", "path", wire_bounded(item->path, MESSAGE_TEXT_MAX_BYTES),
+		"prefixes", wire_uint(item->n_prefixes), "changed_usec",
+		wire_uint(item->changed_usec), "error",
+		item->error ? wire_bounded(item->error, MESSAGE_TEXT_MAX_BYTES) : json_null());
+}
+
 json_t *answer_status(const struct gate_status *status)
 {
 	return json_pack(
 		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o}",
+		"s:o, s:o, s:o}",
 		"version", XDPGATE_VERSION, "pid", (int)getpid(), "config",
 		wire_bounded(status->config_path, MESSAGE_TEXT_MAX_BYTES), "generation",
 		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
@@ -66,8 +75,8 @@ json_t *answer_status(const struct gate_status *status)
 		wire_string(status->last_reload_error), "rules", wire_uint(status->n_rules), "sets",
 		wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes), "interfaces",
 		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status), "list_copies",
-		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy), "self",
-		self_status(status));
+		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy), "feeds",
+		ARRAY_OF(status->feeds, status->n_feeds, feed), "self", self_status(status));
 }
 
 static json_t *counter(const struct counter *value)

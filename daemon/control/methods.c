@@ -88,7 +88,7 @@ static const struct method methods[] = {
 	{ GATE, "Stats", RIGHT_LOOK, false, run_stats, { { "interval_ms", JSON_INTEGER } } },
 	{ GATE, "Rules", RIGHT_LOOK, false, run_rules },
 	{ GATE, "Check", RIGHT_LOOK, false, run_check, { { "path", JSON_STRING } } },
-	{ GATE, "Reload", RIGHT_CHANGE, true, run_reload },
+	{ GATE, "Reload", RIGHT_CHANGE, true, run_reload, { { "accept_shrink", JSON_TRUE } } },
 	{ GATE, "Off", RIGHT_CHANGE, true, run_off, { { "interface", JSON_STRING } } },
 	{ GATE, "On", RIGHT_CHANGE, true, run_on, { { "interface", JSON_STRING } } },
 	{ GATE, "Detach", RIGHT_CHANGE, true, run_detach },

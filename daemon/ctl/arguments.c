@@ -42,6 +42,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->no_color = true;
 	} else if (strcmp(name, "result") == 0) {
 		options->result = true;
+	} else if (strcmp(name, "accept-shrink") == 0) {
+		options->accept_shrink = true;
 	} else if (strcmp(name, "builtin") == 0) {
 		options->builtin = value ? value : "";
 	} else if (strcmp(name, "print") == 0) {

@@ -12,7 +12,7 @@ const struct command commands[] = {
 	  run_stats },
 	{ "rules", "", "show the rules in force, in order", 0, 0, 0, run_rules },
 	{ "reload", "", "put the policy file in force, or keep the old policy and say why", 0, 0,
-	  OWN_RESULT, run_reload },
+	  OWN_RESULT | OWN_ACCEPT_SHRINK, run_reload },
 	{ "check", "FILE", "check a policy file and run its tests here, without the daemon", 1, 1,
 	  OWN_BUILTIN | OWN_PRINT | OWN_VERBOSE | OWN_SELF, run_check },
 	{ "fields", "", "list what rules can match, and by which values", 0, 0, 0, run_fields },

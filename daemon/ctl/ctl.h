@@ -34,6 +34,7 @@ struct options {
 	unsigned int interval_msec; /* of --watch */
 	const char *self;           /* check: local addresses, by commas; NULL: those of here */
 	bool result;                /* reload: do not reload, tell how the last one went */
+	bool accept_shrink;         /* reload: list files may have lost what they like */
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
 	bool print;                 /* check: print the normalised policy */
 	bool verbose;               /* check: tell of the tables, too */
@@ -54,6 +55,7 @@ enum own_option {
 	OWN_VERBOSE = 64,
 	OWN_SELF = 128,
 	OWN_SET = 256,
+	OWN_ACCEPT_SHRINK = 512,
 };
 
 struct command {

@@ -17,6 +17,8 @@ const struct option_help option_table[] = {
 	{ "interface", "NAME", "only this interface", OWN_INTERFACE },
 	{ "result", NULL, "do not reload: tell how the last reload went (for systemd)",
 	  OWN_RESULT },
+	{ "accept-shrink", NULL, "take list files, however many prefixes they have lost",
+	  OWN_ACCEPT_SHRINK },
 	{ "builtin", "[=NAME]", "no FILE: list the parts that policies may include, or show one",
 	  OWN_BUILTIN },
 	{ "print", NULL, "print the policy, normalised: sets resolved, defaults said (-n)",

@@ -209,7 +209,9 @@ int run_reload(const struct options *options, int n, char **arguments)
 
 	if (options->result)
 		return report_last(options);
-	r = request(options, "Reload", NULL, TIMEOUT_RELOAD_MSEC, &reply);
+	r = request(options, "Reload",
+		    options->accept_shrink ? json_pack("{s:b}", "accept_shrink", 1) : NULL,
+		    TIMEOUT_RELOAD_MSEC, &reply);
 	if (r != EXIT_OK)
 		return r;
 	if (options->json) {

@@ -140,6 +140,25 @@ static void print_list_copies(const json_t *copies, bool color)
 	}
 }
 
+static void print_feeds(const json_t *feeds, bool color)
+{
+	const json_t *item;
+	char changed[64];
+	size_t i;
+
+	json_array_foreach (feeds, i, item) {
+		format_time(number_of(item, "changed_usec"), changed, sizeof(changed));
+		text_printf(stdout, "Feed        %s: ", string_of(item, "path"));
+		print_count(number_of(item, "prefixes"), "prefix", "prefixes", "");
+		printf(", changed %s\n", changed);
+		if (!json_is_string(json_object_get(item, "error")))
+			continue;
+		printf("%sWhat it holds now is refused; what it held before stays in force:%s\n",
+		       paint_start(PAINT_BAD, color), paint_end(PAINT_BAD, color));
+		text_print_lines(stdout, string_of(item, "error"));
+	}
+}
+
 static void print_self(const json_t *self, bool color)
 {
 	long long changed = number_of(self, "changed_usec");
@@ -179,6 +198,7 @@ static void print_status(const json_t *status, bool color)
 	print_count(number_of(status, "sets"), "set", "sets", ", ");
 	print_count(number_of(status, "prefixes"), "prefix", "prefixes", "\n");
 	print_list_copies(json_object_get(status, "list_copies"), color);
+	print_feeds(json_object_get(status, "feeds"), color);
 	if (json_is_object(json_object_get(status, "self")))
 		print_self(json_object_get(status, "self"), color);
 	printf("Ready       %s%s%s\n", paint_start(ready ? PAINT_GOOD : PAINT_BAD, color),

@@ -107,11 +107,11 @@ int fake_gate_fails(struct gate *gate, const char *what, struct diags *diags)
 	return -EINVAL;
 }
 
-int gate_reload(struct gate *gate, struct diags *diags)
+int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
 {
 	int r = fake_gate_fails(gate, "reload", diags);
 
-	fake_gate_note(gate, "reload");
+	fake_gate_note(gate, accept_shrink ? "reload accept-shrink" : "reload");
 	gate->n_reloads++;
 	gate->last_failed = r < 0;
 	if (r < 0)
@@ -210,6 +210,15 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.path = strdup("/etc/xdpgate/feeds/\033[31mred\xff.txt"),
 		.kept_usec = 1650000000000000,
 	};
+	ret->feeds = calloc(2, sizeof(*ret->feeds));
+	ret->feeds[0] = (struct gate_feed){ .path = strdup("/etc/xdpgate/feeds/a.txt"),
+					    .n_prefixes = 1,
+					    .changed_usec = 1650000000000000 };
+	ret->feeds[1] =
+		(struct gate_feed){ .path = strdup("/etc/xdpgate/feeds/\033[31mb\xff.txt"),
+				    .n_prefixes = 20000,
+				    .error = strdup("b.txt: error: it is \033[31mempty\n") };
+	ret->n_feeds = 2;
 	memset(ret->policy_hash, 'a', 64);
 	return 0;
 }
@@ -222,6 +231,11 @@ void gate_status_free(struct gate_status *status)
 	for (size_t i = 0; i < status->n_list_copies; i++)
 		free(status->list_copies[i].path);
 	free(status->list_copies);
+	for (size_t i = 0; i < status->n_feeds; i++) {
+		free(status->feeds[i].path);
+		free(status->feeds[i].error);
+	}
+	free(status->feeds);
 	free(status->self_error);
 	free(status->config_path);
 	free(status->last_reload_error);

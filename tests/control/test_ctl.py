@@ -78,6 +78,9 @@ class Output(Ctl):
         text = self.good("status")
         self.assertIn("/etc/\\x1b]0;title\\x07x.yaml", text)
         self.assertIn("lan: cannot attach to enp2s0: \\x1b[31mNot red\\x1b[0m", text)
+        self.assertRegex(text, r"\nFeed +/etc/xdpgate/feeds/a.txt: 1 prefix, changed 2022-04-15 ")
+        self.assertRegex(text, r"\nFeed +/etc/xdpgate/feeds/\\x1b\[31mb.*\.txt: 20000 prefixes, "
+                         r"changed never\nWhat it holds now is refused.*\nb.txt: error: it is ")
         self.assertRegex(text, r"\nList +/etc/xdpgate/feeds/\\x1b\[31mred.*\.txt cannot be used; "
                          r"a copy kept 2022-04-1\d .* stands for it\n")
         self.assertRegex(text, "transit-a  bond0   internet  (filtering|off      )  native ")
@@ -187,6 +190,8 @@ class Outcomes(Ctl):
         self.server.scenario("warn", False)
         self.assertEqual(done.returncode, 0)
         self.assertIn("edge.yaml:12:29: warning: ", done.stderr)
+        self.good("reload", "--accept-shrink")
+        self.assertEqual(self.server.calls("reload")[-1], "reload accept-shrink")
         self.scenario("fail-reload")
         done = self.run_ctl("reload")
         self.assertEqual((done.returncode, done.stdout), (1, ""))

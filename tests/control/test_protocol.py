@@ -341,6 +341,12 @@ class Methods(Protocol):
         self.assertEqual(self.server.calls()[-3:], [
             "observed Reload - of uid 0: begins 0 0", "reload",
             "observed Reload - of uid 0: done 0 0"])
+        for accept, call in ((True, "reload accept-shrink"), (False, "reload"), (None, "reload")):
+            client.call(GATE + "Reload", {"accept_shrink": accept})
+            self.assertEqual(self.server.calls()[-2], call)
+        for wrong in (1, "true", []):
+            reply = client.call(GATE + "Reload", {"accept_shrink": wrong})
+            self.assertEqual(reply["error"], "org.varlink.service.InvalidParameter")
         self.scenario("warn")
         reply = client.call(GATE + "Reload")["parameters"]
         self.assertEqual(reply["diagnostics"][0]["severity"], "warning")

@@ -220,7 +220,7 @@ class Copies(unittest.TestCase):
 
             lab.write("feeds/a.txt", "<html>502 Bad Gateway</html>\n")
             done = gate.ctl("reload")
-            self.assertIn("a.txt:1:1: warning: this is a web page", done.stdout + done.stderr)
+            self.assertIn("a.txt:1:1: warning: this looks like an HTML page", done.stdout + done.stderr)
             self.assert_filters(lab, gate)
             self.assertEqual(len(gate.status()["list_copies"]), 1)
 

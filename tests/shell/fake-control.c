@@ -48,7 +48,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	if (strcmp(word, "SetChange") != 0)
 		control->observer(&event, control->userdata);
 	if (strcmp(word, "Reload") == 0)
-		event.result = gate_reload(control->gate, &diags);
+		event.result = gate_reload(control->gate, false, &diags);
 	else if (strcmp(word, "Detach") == 0)
 		event.result = gate_detach(control->gate, &diags);
 	event.done = true;

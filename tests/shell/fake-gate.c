@@ -192,7 +192,22 @@ struct gate *gate_free(struct gate *gate)
 	return NULL;
 }
 
-int gate_reload(struct gate *gate, struct diags *diags)
+bool gate_watched(const struct gate *gate, size_t i, struct gate_watch *ret)
+{
+	return false;
+}
+
+bool gate_feeds_refused(const struct gate *gate)
+{
+	return false;
+}
+
+int gate_feeds_changed(struct gate *gate, const char *const *paths, size_t n, struct diags *diags)
+{
+	return 0;
+}
+
+int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
 {
 	int r;
 

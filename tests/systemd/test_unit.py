@@ -135,6 +135,33 @@ class Unit(unittest.TestCase):
         self.box.write("/etc/xdpgate/xdpgate.yaml", POLICY)
         self.systemctl("reload", "xdpgated")
 
+    def test_03_feeds(self):
+        """the unit may watch a folder of another user, as xdpgate-feeds.service leaves it"""
+        self.start()
+        shell = self.box.shell
+        shell("install", "-d", "-m", "0700", "/var/lib/private")
+        shell("install", "-d", "-m", "0700", "-o", "nobody", "/var/lib/private/xdpgate-feeds")
+        shell("ln", "-sfn", "private/xdpgate-feeds", "/var/lib/xdpgate-feeds")
+        self.box.write("/var/lib/private/xdpgate-feeds/bad.txt", "198.18.0.0/15\n")
+        shell("chown", "nobody", "/var/lib/private/xdpgate-feeds/bad.txt")
+        shell("chmod", "0600", "/var/lib/private/xdpgate-feeds/bad.txt")
+        watched = HEAD + "      - {name: bad, match: {src: $bad}, do: drop}\n"
+        watched += "sets:\n  bad: {glob: /var/lib/xdpgate-feeds/*.txt, watch: true}\n"
+        self.box.write("/etc/xdpgate/xdpgate.yaml", watched)
+        self.systemctl("reload", "xdpgated")
+
+        def prefixes():
+            return [feed["prefixes"] for feed in
+                    json.loads(shell("xdpgate", "--json", "status").stdout)["feeds"]]
+        self.assertEqual(prefixes(), [1])
+        shell("sh", "-c", "printf '198.18.0.0/15\n2001:db8:a::/48\n' >/var/lib/bad.new &&"
+              "chown nobody /var/lib/bad.new && chmod 0600 /var/lib/bad.new &&"
+              "mv /var/lib/bad.new /var/lib/private/xdpgate-feeds/bad.txt")
+        wait_for(lambda: prefixes() == [2], "the list is read again")
+        self.assertNotIn("each minute", self.journal())
+        self.box.write("/etc/xdpgate/xdpgate.yaml", POLICY)
+        self.systemctl("reload", "xdpgated")
+
     def under_traffic(self, action):
         """Nothing that is to be dropped passes while action() runs; nothing goes uncounted."""
         self.start()
@@ -272,21 +299,28 @@ class Files(unittest.TestCase):
     """What systemd's own tools say of the files."""
 
     def test_verify(self):
-        """systemd-analyze verify has nothing to say, security at most 2.6"""
+        """systemd-analyze verify has nothing to say, security at most 2.6, of feeds 1.6"""
         with netlab.Lab() as lab:
             stage = lab.folder / "stage"
             run(["meson", "install", "-C", netlab.BUILD, "--no-rebuild", "--quiet",
                  "--destdir", stage], timeout=60)
-            units = [next(stage.rglob(name)) for name in ("xdpgated.service", "xdpgated.socket")]
+            units = [next(stage.rglob(name)) for name in
+                     ("xdpgated.service", "xdpgated.socket", "xdpgate-feeds.service",
+                      "xdpgate-feeds.timer")]
             # The programs are not installed here; that alone may be said.
             done = run(["systemd-analyze", "verify", "--man=no", *units], check=False)
             told = [line for line in (done.stdout + done.stderr).splitlines()
                     if "xdpgate" in line and "is not executable" not in line]
             self.assertEqual(told, [])
-            text = run(["systemd-analyze", "security", "--offline=yes", "--no-pager",
-                        units[0]], check=False).stdout
-            level = float(re.search(r"exposure level for .*: ([0-9.]+)", text).group(1))
-            self.assertLessEqual(level, 2.6)
+            for unit, most in ((units[0], 2.6), (units[2], 1.6)):
+                text = run(["systemd-analyze", "security", "--offline=yes", "--no-pager",
+                            unit], check=False).stdout
+                level = float(re.search(r"exposure level for .*: ([0-9.]+)", text).group(1))
+                self.assertLessEqual(level, most, unit.name)
+            script = next(stage.rglob("xdpgate-fetch-lists"))
+            self.assertEqual(script.stat().st_mode & 0o777, 0o755)
+            self.assertIn(f"ExecStart=/{script.relative_to(stage)}\n", units[2].read_text())
+            self.assertTrue((stage / "etc/xdpgate/feeds.conf").exists())
 
 
 if __name__ == "__main__":

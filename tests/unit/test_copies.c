@@ -209,7 +209,7 @@ static void stands_for_a_file(void **state)
 	write_list("");
 	falls_back(cache, FILE_SET, "is empty");
 	write_list("<html>\n");
-	falls_back(cache, FILE_SET, "a web page");
+	falls_back(cache, FILE_SET, "an HTML page");
 	write_list("10.0.0.0/8\n10.1.0.0/8\n");
 	falls_back(cache, FILE_SET, "bits set behind");
 	write_list("10.0.0.0/8\n0.0.0.0/0\n");
@@ -218,7 +218,7 @@ static void stands_for_a_file(void **state)
 	assert_int_equal(truncate(list, CONFIG_MAX_LIST_BYTES + 1), 0); /* sparse */
 	falls_back(cache, FILE_SET, "larger than 512 MiB");
 	assert_int_equal(truncate(list, CONFIG_MAX_LIST_BYTES), 0);
-	falls_back(cache, FILE_SET, "a line of more than 4096 bytes");
+	falls_back(cache, FILE_SET, "binary data");
 
 	write_list("10.0.0.0/8\n");
 	loads(cache, FILE_SET, 1);

@@ -217,13 +217,13 @@ static void refuses(const char *text, size_t len, const char *first)
 
 static void lines_that_are_refused(void **state)
 {
-	static const char junk[] = "\0\0\0\n\0";
+	static const char junk[] = "\1\2\3\n\4";
 
 	refuses("10.0.0.0/8\nx\n", 13, ":2:1: error: 'x' is not");
 	refuses("10.0.0.0/8\r\n  10.0.0.1/8", 24, ":2:3: error: '10.0.0.1/8' has bits set");
 	refuses("10.0.0.0/8 x", 12, ":1:1: error: expected one prefix");
 	refuses("10.0.0.0/8,\n", 12, ":1:1: error: '10.0.0.0/8,'");
-	refuses(junk, sizeof(junk), ":1:1: error: '\?\?\?'");
+	refuses(junk, sizeof(junk) - 1, ":1:1: error: '\?\?\?'");
 }
 
 static void every_bad_line_counts(void **state)
