@@ -29,7 +29,7 @@ int live_tell_kernel(void *context, const struct live_view *view, bool gone)
 		return r == -ENOENT ? 0 : r;
 	}
 	if (side->target && same_prefix(side->target, &view->prefix))
-		comment = view->comment ? view->comment : "";
+		comment = view->comment ? view->comment : side->had_comment ? "" : NULL;
 	return live_maps_put(maps, side->set->slot, &view->prefix, &view->times,
 			     view->effective_end, comment);
 }
@@ -118,12 +118,18 @@ static void resolve(const struct set *set, const struct live_request *request, s
 static int put(struct live_sets *sets, struct set *set, const struct live_prefix *prefix,
 	       const struct wanted *wanted)
 {
-	struct kernel_side side = { .sets = sets, .set = set, .target = prefix };
+	struct kernel_side side = {
+		.sets = sets,
+		.set = set,
+		.target = prefix,
+		.had_comment = wanted->old_comment[0],
+	};
 	int r = live_store_put(set->store, prefix, &wanted->times, wanted->comment,
 			       live_tell_kernel, &side);
 
 	if (r >= 0)
 		return r;
+	side.had_comment = true; /* the new one may have been written */
 	if (wanted->existed)
 		live_store_put(set->store, prefix, &wanted->old,
 			       wanted->old_comment[0] ? wanted->old_comment : NULL,

@@ -74,6 +74,7 @@ struct kernel_side {
 	struct live_sets *sets;
 	struct set *set;
 	const struct live_prefix *target; /* its comment is new, too; NULL: nobody's is */
+	bool had_comment;                 /* the target, before; false: it need not be removed */
 };
 live_change live_tell_kernel;
 

@@ -8,11 +8,20 @@
 
 #include "util.h"
 
+/* Whole seconds until the end, of an entry that has not ended: what was added for an hour just now
+ * has an hour left, although its end is rounded up. */
+static uint32_t seconds_left(uint32_t end, uint32_t now)
+{
+	if (end == LIVE_FOREVER)
+		return LIVE_FOREVER;
+	return end - now > 1 ? end - now - 1 : 1;
+}
+
 static void describe(const struct live_view *view, uint32_t now, struct live_listed *ret)
 {
 	*ret = (struct live_listed){
 		.prefix = view->prefix,
-		.left = view->times.end == LIVE_FOREVER ? LIVE_FOREVER : view->times.end - now,
+		.left = seconds_left(view->times.end, now),
 		.since = view->times.since,
 	};
 	if (view->comment)
