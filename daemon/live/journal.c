@@ -157,23 +157,6 @@ static int replace(struct journal *journal, journal_next *next, void *context, s
 	return r < 0 && !from_next ? journal_file_error(place, r, "write it anew", diags) : r;
 }
 
-bool journal_is_wasteful(const struct journal *journal, size_t n_entries)
-{
-	if (journal->n < journal->patient)
-		return false;
-	return journal->damaged || (journal->n > n_entries && journal->n - n_entries > n_entries &&
-				    journal->n - n_entries >= WASTE_MIN);
-}
-
-int journal_compact(struct journal *journal, journal_next *next, void *context, struct diags *diags)
-{
-	int r = replace(journal, next, context, diags);
-
-	if (r < 0)
-		journal->patient = journal->n + journal->n / 2 + WASTE_MIN;
-	return r;
-}
-
 /* --- open -------------------------------------------------------------------------------- */
 
 /* What is behind the last acknowledged line goes. */
@@ -285,6 +268,27 @@ int journal_sync(struct journal *journal, struct diags *diags)
 
 	forget_pending(journal);
 	return r < 0 ? journal_file_error(&journal->place, r, "write to it", diags) : 0;
+}
+
+/* --- compaction, removal ----------------------------------------------------------------- */
+
+bool journal_is_wasteful(const struct journal *journal, size_t n_entries)
+{
+	if (journal->n < journal->patient)
+		return false;
+	return journal->damaged || (journal->n > n_entries && journal->n - n_entries > n_entries &&
+				    journal->n - n_entries >= WASTE_MIN);
+}
+
+int journal_compact(struct journal *journal, journal_next *next, void *context, struct diags *diags)
+{
+	int r;
+
+	forget_pending(journal);
+	r = replace(journal, next, context, diags);
+	if (r < 0)
+		journal->patient = journal->n + journal->n / 2 + WASTE_MIN;
+	return r;
 }
 
 int journal_remove(const char *state_dir, const char *name)

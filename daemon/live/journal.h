@@ -52,8 +52,8 @@ bool journal_is_wasteful(const struct journal *journal, size_t n_entries);
 /*
  * Write a new file that holds just what next() gives (until that returns 0; 1: there was one;
  * negative: give up), and put it in the place of the old one by rename. At any moment of it, a
- * crash leaves one of the two, whole. What was added and not yet synced stays to be written behind
- * it. On failure (in diags, but for what next() returned) the journal goes on, in one of the two.
+ * crash leaves one of the two, whole. What was added and not synced is forgotten, on failure too: next()
+ * gives all that is present. On failure (in diags, but for what next() returned) the journal goes on, in one of the two.
  */
 typedef int journal_next(void *context, struct journal_record *ret);
 int journal_compact(struct journal *journal, journal_next *next, void *context,

@@ -13,14 +13,22 @@
 
 static void note_error(struct set *set, const struct diags *own, struct diags *diags)
 {
-	const char *message = own->n ? own->items[0].message : "out of memory";
+	const char *message = "out of memory", *file = NULL;
 
+	for (size_t i = 0; i < own->n; i++)
+		if (own->items[i].severity == SEVERITY_ERROR) {
+			message = own->items[i].message;
+			file = own->items[i].file;
+			break;
+		}
 	free(set->journal_error);
-	set->journal_error = strdup(message);
+	if (asprintf(&set->journal_error, "%s%s%s", file ? file : "", file ? ": " : "", message) <
+	    0)
+		set->journal_error = NULL;
 	if (diags)
 		diag_warning(diags, NULL,
 			     "changes of the live set '%s' are in force but not on disk: %s",
-			     set->name, message);
+			     set->name, set->journal_error ? set->journal_error : message);
 }
 
 static void all_is_well(struct set *set)
@@ -87,7 +95,10 @@ static int take_over(struct live_sets *sets, struct set *set, const struct live_
 static void copy_warnings(const struct diags *from, struct diags *to)
 {
 	for (size_t i = 0; i < from->n; i++)
-		diag_warning(to, NULL, "%s", from->items[i].message);
+		diag_warning(to,
+			     &(struct diag_place){ .file = from->items[i].file,
+						   .line = from->items[i].line },
+			     "%s", from->items[i].message);
 }
 
 int live_restore(struct live_sets *sets, struct set *set, struct diags *diags)

@@ -147,8 +147,11 @@ off_t file_size(void)
 
 void write_file(const char *bytes, size_t n)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = -1;
 
+	/* A new one: file systems flush what is cut to nothing and written anew. */
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_int_equal(write(fd, bytes, n), n);
 }
 
