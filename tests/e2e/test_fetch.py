@@ -120,7 +120,7 @@ class Fetch(unittest.TestCase):
         def body(lab, fetch, server):
             conf = "# lists\n\na.txt http:/tag\nb.txt http:/date # a comment\nc.txt http:/moved\n"
             done = fetch(conf)
-            self.assertEqual((done.returncode, done.stdout), (0, ""))
+            self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
             for name in ("a.txt", "b.txt", "c.txt"):
                 self.assertEqual((lab.folder / "lists" / name).read_text(), LIST)
                 self.assertEqual((lab.folder / "lists" / name).stat().st_mode & 0o777, 0o644)
