@@ -34,6 +34,11 @@ int live_tell_kernel(void *context, const struct live_view *view, bool gone)
 			     view->effective_end, comment);
 }
 
+int live_tell_nobody(void *context, const struct live_view *view, bool gone)
+{
+	return 0;
+}
+
 /* --- results ----------------------------------------------------------------------------- */
 
 void live_result_done(struct live_result *result)
@@ -181,11 +186,11 @@ static void conclude(struct live_sets *sets, struct set *set, const struct live_
 	live_journal_sync(sets, set, diags);
 }
 
-int live_sets_add(struct live_sets *sets, const char *name, const struct live_request *items,
-		  size_t n, struct live_result *ret, struct diags *diags)
+/* A set that entries may be added to. */
+static int need_open_set(struct live_sets *sets, const char *name, struct set **ret,
+			 struct diags *diags)
 {
 	struct set *set = live_need_set(sets, name, diags);
-	struct live_result result = {};
 
 	if (!set)
 		return -ENOENT;
@@ -195,6 +200,19 @@ int live_sets_add(struct live_sets *sets, const char *name, const struct live_re
 			"no policy names the live set '%s': it can be listed and flushed, "
 			"and nothing can be added",
 			set->name);
+	*ret = set;
+	return 0;
+}
+
+int live_sets_add(struct live_sets *sets, const char *name, const struct live_request *items,
+		  size_t n, struct live_result *ret, struct diags *diags)
+{
+	struct live_result result = {};
+	struct set *set;
+	int r = need_open_set(sets, name, &set, diags);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++)
 		add_one(sets, set, &items[i], i, &result, diags);
 	conclude(sets, set, &result, diags);
@@ -245,11 +263,6 @@ int live_sets_del(struct live_sets *sets, const char *name, const struct live_pr
 
 /* --- replacing --------------------------------------------------------------------------- */
 
-static int say_nothing(void *context, const struct live_view *view, bool gone)
-{
-	return 0;
-}
-
 /* The new entries in a store of their own. */
 static int collect(struct set *set, const struct live_request *items, size_t n,
 		   struct live_store *store, struct live_result *result)
@@ -267,7 +280,7 @@ static int collect(struct set *set, const struct live_request *items, size_t n,
 		if (wanted.existed)
 			wanted.times.since = wanted.old.since;
 		r = live_store_put(store, &items[i].prefix, &wanted.times, wanted.comment,
-				   say_nothing, NULL);
+				   live_tell_nobody, NULL);
 		if (r < 0)
 			return r;
 		if (r == 0 && wanted.existed)
@@ -375,16 +388,11 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 int live_sets_replace(struct live_sets *sets, const char *name, const struct live_request *items,
 		      size_t n, struct live_result *ret, struct diags *diags)
 {
-	struct set *set = live_need_set(sets, name, diags);
+	struct set *set;
+	int r = need_open_set(sets, name, &set, diags);
 
-	if (!set)
-		return -ENOENT;
-	if (set->parked)
-		return diag_error(
-			diags, NULL,
-			"no policy names the live set '%s': it can be listed and flushed, "
-			"and nothing can be added",
-			set->name);
+	if (r < 0)
+		return r;
 	return exchange(sets, set, items, n, ret, diags);
 }
 

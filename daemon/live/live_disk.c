@@ -44,11 +44,6 @@ void live_close_journal(struct set *set)
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static int say_nothing(void *context, const struct live_view *view, bool gone)
-{
-	return 0;
-}
-
 /* Bounded by how long it was to hold, if the clock was wrong then or is wrong now. */
 static int replay(void *context, const struct journal_record *record)
 {
@@ -61,11 +56,11 @@ static int replay(void *context, const struct journal_record *record)
 	if (left > record->holds)
 		left = record->holds;
 	if (record->gone || (record->end_real && !left)) {
-		r = live_store_remove(store, &record->prefix, say_nothing, NULL);
+		r = live_store_remove(store, &record->prefix, live_tell_nobody, NULL);
 		return r == -ENOENT ? 0 : r;
 	}
 	times.end = record->end_real ? live_end((int64_t)left) : LIVE_FOREVER;
-	r = live_store_put(store, &record->prefix, &times, record->comment, say_nothing, NULL);
+	r = live_store_put(store, &record->prefix, &times, record->comment, live_tell_nobody, NULL);
 	return r < 0 ? r : 0;
 }
 

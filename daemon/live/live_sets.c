@@ -117,17 +117,11 @@ void live_note_empty(struct live_sets *sets, const struct set *set)
 
 /* --- adopting ---------------------------------------------------------------------------- */
 
-/* The store is filled from the kernel: it need not be told. */
-static int say_nothing(void *context, const struct live_view *view, bool gone)
-{
-	return 0;
-}
-
 static int adopt_entry(void *context, const struct live_prefix *prefix,
 		       const struct live_times *times, const char *comment)
 {
 	struct set *set = context;
-	int r = live_store_put(set->store, prefix, times, comment, say_nothing, NULL);
+	int r = live_store_put(set->store, prefix, times, comment, live_tell_nobody, NULL);
 
 	return r < 0 ? r : 0;
 }

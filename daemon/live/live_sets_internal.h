@@ -77,6 +77,8 @@ struct kernel_side {
 	bool had_comment;                 /* the target, before; false: it need not be removed */
 };
 live_change live_tell_kernel;
+/* Of stores that are filled from the kernel, or of which it shall not know yet. */
+live_change live_tell_nobody;
 
 /* --- live_disk.c --- */
 
