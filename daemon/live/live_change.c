@@ -208,7 +208,7 @@ int live_sets_add(struct live_sets *sets, const char *name, const struct live_re
 		  size_t n, struct live_result *ret, struct diags *diags)
 {
 	struct live_result result = {};
-	struct set *set;
+	struct set *set = NULL;
 	int r = need_open_set(sets, name, &set, diags);
 
 	if (r < 0)
@@ -388,7 +388,7 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 int live_sets_replace(struct live_sets *sets, const char *name, const struct live_request *items,
 		      size_t n, struct live_result *ret, struct diags *diags)
 {
-	struct set *set;
+	struct set *set = NULL;
 	int r = need_open_set(sets, name, &set, diags);
 
 	if (r < 0)

@@ -11,6 +11,9 @@
 
 #include "util.h"
 
+/* A disk that is full stays so for a while, and writing all entries takes a while, too. */
+#define RETRY_SECONDS 10
+
 static void note_error(struct set *set, const struct diags *own, struct diags *diags)
 {
 	const char *message = "out of memory", *file = NULL;
@@ -21,6 +24,8 @@ static void note_error(struct set *set, const struct diags *own, struct diags *d
 			file = own->items[i].file;
 			break;
 		}
+	set->journal_broken = true;
+	set->journal_retry = live_now() + RETRY_SECONDS;
 	free(set->journal_error);
 	if (asprintf(&set->journal_error, "%s%s%s", file ? file : "", file ? ": " : "", message) <
 	    0)
@@ -33,6 +38,7 @@ static void note_error(struct set *set, const struct diags *own, struct diags *d
 
 static void all_is_well(struct set *set)
 {
+	set->journal_broken = false;
 	free(TAKE_PTR(set->journal_error));
 }
 
@@ -183,7 +189,7 @@ void live_journal_put(struct set *set, const struct live_view *view)
 {
 	struct journal_record record;
 
-	if (!set->journal)
+	if (!set->journal || set->journal_broken)
 		return;
 	make_record(view, &record);
 	if (journal_add(set->journal, &record) < 0)
@@ -194,7 +200,7 @@ void live_journal_gone(struct set *set, const struct live_prefix *prefix)
 {
 	const struct journal_record record = { .prefix = *prefix, .gone = true };
 
-	if (set->journal && journal_add(set->journal, &record) < 0)
+	if (set->journal && !set->journal_broken && journal_add(set->journal, &record) < 0)
 		note_error(set, &(struct diags){}, NULL);
 }
 
@@ -204,9 +210,9 @@ void live_journal_sync(struct live_sets *sets, struct set *set, struct diags *di
 
 	if (!set->persist || !sets->state_dir)
 		return;
-	/* Something is missing from it already: all of it anew. */
-	if (set->journal_error || !set->journal) {
-		live_rewrite_journal(sets, set, diags);
+	if (set->journal_broken || !set->journal) {
+		if (live_now() >= set->journal_retry)
+			live_rewrite_journal(sets, set, diags);
 		return;
 	}
 	if (journal_sync(set->journal, &own) < 0)

@@ -346,7 +346,7 @@ static void take_set(struct live_sets *sets, struct set *set, const struct live_
 		live_close_journal(set);
 		if (sets->state_dir)
 			journal_remove(sets->state_dir, set->name);
-	} else if (!had_journal) {
+	} else if (!had_journal || set->journal_broken) {
 		live_rewrite_journal(sets, set, diags);
 	} else {
 		live_journal_sync(sets, set, diags);

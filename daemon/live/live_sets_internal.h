@@ -28,7 +28,9 @@ struct set {
 	struct space except;
 
 	struct journal *journal; /* persist, and it could be opened; else NULL */
-	char *journal_error;
+	bool journal_broken;     /* something is not on disk: all of it is to be written anew .. */
+	uint32_t journal_retry;  /* .. from this second of CLOCK_MONOTONIC on */
+	char *journal_error;     /* why, for people; NULL also when out of memory */
 	uint64_t added, changed, removed, ended, refused, full;
 	uint64_t full_said; /* second of CLOCK_MONOTONIC when the log was told last; 0: never */
 };
