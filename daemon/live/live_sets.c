@@ -34,6 +34,13 @@ uint32_t live_end(int64_t timeout)
 	return (uint32_t)(now.tv_sec + (now.tv_nsec > 0) + timeout);
 }
 
+uint32_t live_left(uint32_t end)
+{
+	uint32_t now = live_end(1) - 1;
+
+	return end > now ? end - now : 1;
+}
+
 uint64_t live_now_real(void)
 {
 	return (uint64_t)time(NULL);
@@ -438,7 +445,7 @@ static size_t remove_ended(struct live_sets *sets, struct set *set, size_t most)
 	return n;
 }
 
-void live_sets_tick(struct live_sets *sets)
+void live_sets_tick(struct live_sets *sets, struct diags *diags)
 {
 	size_t left = TICK_ENTRIES;
 
@@ -447,7 +454,7 @@ void live_sets_tick(struct live_sets *sets)
 
 		left -= remove_ended(sets, set, left);
 		if (set->journal && journal_is_wasteful(set->journal, live_set_count(set)))
-			live_rewrite_journal(sets, set, NULL);
+			live_rewrite_journal(sets, set, diags);
 		live_drop_if_idle(sets, set);
 	}
 }
