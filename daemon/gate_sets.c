@@ -3,33 +3,51 @@
  * gate_sets.c: live sets, as the gate's clients and the event loop see them.
  */
 #include "gate_internal.h"
+#include "log.h"
+#include "util.h"
 
 static int detached(struct diags *diags)
 {
 	return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
 }
 
+/* What is wrong with a set is for whoever looks after the machine, not for the client alone: that it
+ * is full, that its journal cannot be written. Errors are told with the call. */
+static int log_warnings(int r, const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++)
+		if (diags->items[i].severity == SEVERITY_WARNING)
+			log_warning("%s", diags->items[i].message);
+	return r;
+}
+
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,
 		 struct live_result *ret, struct diags *diags)
 {
-	return gate->live ? live_sets_add(gate->live, set, items, n, ret, diags) : detached(diags);
+	return gate->live
+		       ? log_warnings(live_sets_add(gate->live, set, items, n, ret, diags), diags)
+		       : detached(diags);
 }
 
 int gate_set_del(struct gate *gate, const char *set, const struct live_prefix *items, size_t n,
 		 struct live_result *ret, struct diags *diags)
 {
-	return gate->live ? live_sets_del(gate->live, set, items, n, ret, diags) : detached(diags);
+	return gate->live
+		       ? log_warnings(live_sets_del(gate->live, set, items, n, ret, diags), diags)
+		       : detached(diags);
 }
 
 int gate_set_flush(struct gate *gate, const char *set, struct live_result *ret, struct diags *diags)
 {
-	return gate->live ? live_sets_flush(gate->live, set, ret, diags) : detached(diags);
+	return gate->live ? log_warnings(live_sets_flush(gate->live, set, ret, diags), diags)
+			  : detached(diags);
 }
 
 int gate_set_replace(struct gate *gate, const char *set, const struct live_request *items, size_t n,
 		     struct live_result *ret, struct diags *diags)
 {
-	return gate->live ? live_sets_replace(gate->live, set, items, n, ret, diags)
+	return gate->live ? log_warnings(live_sets_replace(gate->live, set, items, n, ret, diags),
+					 diags)
 			  : detached(diags);
 }
 
@@ -64,8 +82,11 @@ bool gate_set_is_writer(const struct gate *gate, uid_t uid)
 
 void gate_set_tick(struct gate *gate)
 {
+	_cleanup_(diags_free) struct diags diags = {};
+
 	if (gate->live)
-		live_sets_tick(gate->live);
+		live_sets_tick(gate->live, &diags);
+	log_warnings(0, &diags);
 }
 
 uint64_t gate_set_next_end(const struct gate *gate)

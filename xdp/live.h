@@ -101,7 +101,7 @@ static __always_inline void live_make_key(const struct packet *packet, enum addr
 
 /* The slots whose sets hold the packet's source, or destination. */
 static __always_inline __u64 live_holding(const struct packet *packet, enum address_field field,
-					  const struct live_state *sets)
+					  const struct live_state *sets, __u64 banks)
 {
 	__u32 v6 = packet->family == FAMILY_V6;
 	__u64 hosts = sets->filled[v6 ? LIVE_HOSTS_V6 : LIVE_HOSTS_V4];
@@ -115,7 +115,7 @@ static __always_inline __u64 live_holding(const struct packet *packet, enum addr
 	for (__u32 i = 0; i < MAX_LIVE_SETS && i < config.n_live[field]; i++) {
 		__u32 slot = config.live_slots[field][i] % MAX_LIVE_SETS;
 		__u64 bit = sets->bits[slot];
-		__u32 index = LIVE_INDEX(slot, (sets->banks & bit) != 0);
+		__u32 index = LIVE_INDEX(slot, (banks & bit) != 0);
 		int held = hosts & bit ? live_ask_hosts(index, &key, v6) : -1;
 
 		if (held < 0)
@@ -130,17 +130,20 @@ static __always_inline __u64 live_holding(const struct packet *packet, enum addr
 __noinline int live_find(const struct packet *packet, struct classification *state)
 {
 	const struct live_state *sets;
+	__u64 banks;
 
 	if (!config.uses_live || !packet || !state)
 		return 0;
 	sets = table(&live_state);
 	if (!sets)
 		return 0;
+	/* Once: a set that is replaced meanwhile is the old one for both addresses, or the new. */
+	banks = *(const volatile __u64 *)&sets->banks;
 	state->live_known = 1;
 	if (config.n_live[ADDRESS_SRC])
-		state->live[ADDRESS_SRC] = live_holding(packet, ADDRESS_SRC, sets);
+		state->live[ADDRESS_SRC] = live_holding(packet, ADDRESS_SRC, sets, banks);
 	if (config.n_live[ADDRESS_DST])
-		state->live[ADDRESS_DST] = live_holding(packet, ADDRESS_DST, sets);
+		state->live[ADDRESS_DST] = live_holding(packet, ADDRESS_DST, sets, banks);
 	return 0;
 }
 

@@ -291,6 +291,15 @@ int journal_compact(struct journal *journal, journal_next *next, void *context, 
 	return r;
 }
 
+bool journal_exists(const char *state_dir, const char *name)
+{
+	_cleanup_(journal_place_done) struct journal_place place;
+	_cleanup_(diags_free) struct diags diags = { 0 };
+
+	return journal_place_open(&place, state_dir, name, false, &diags) >= 0 &&
+	       faccessat(place.folder, place.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int journal_remove(const char *state_dir, const char *name)
 {
 	_cleanup_(journal_place_done) struct journal_place place;

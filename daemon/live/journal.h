@@ -59,6 +59,7 @@ typedef int journal_next(void *context, struct journal_record *ret);
 int journal_compact(struct journal *journal, journal_next *next, void *context,
 		    struct diags *diags);
 
+bool journal_exists(const char *state_dir, const char *name);
 /* Remove the file: of a set that no policy names any more and that is empty. 0 also if there is
  * none. */
 int journal_remove(const char *state_dir, const char *name);

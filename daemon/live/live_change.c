@@ -76,7 +76,7 @@ static bool is_full(struct live_sets *sets, struct set *set, struct diags *diags
 
 	if (live_set_count(set) < set->size)
 		return false;
-	live_sets_tick(sets); /* what has ended makes room */
+	live_sets_tick(sets, diags); /* what has ended makes room */
 	if (live_set_count(set) < set->size)
 		return false;
 	set->full++;

@@ -8,15 +8,57 @@
 #include "live_sets_internal.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "util.h"
 
 /* A disk that is full stays so for a while, and writing all entries takes a while, too. */
 #define RETRY_SECONDS 10
 
+#define NSEC_PER_SEC 1000000000LL
+
+/* --- time -------------------------------------------------------------------------------- */
+
+static int64_t nanoseconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* A second of the one clock in those of the other, to the nearest: there and back again it is the
+ * same, and after a reboot, when the clocks lie otherwise, it is not off by more than one. */
+static int64_t shifted(int64_t second, int64_t nsec)
+{
+	nsec += NSEC_PER_SEC / 2;
+	return second + nsec / NSEC_PER_SEC - (nsec % NSEC_PER_SEC < 0);
+}
+
+/* What CLOCK_REALTIME is ahead of CLOCK_MONOTONIC. */
+static int64_t ahead_nsec(void)
+{
+	return nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC);
+}
+
+/* When the entry ends. Bounded by how long it was to hold, if the clock was wrong then or is wrong
+ * now. */
+static uint32_t end_of(const struct journal_record *record)
+{
+	int64_t latest = (int64_t)live_now() + record->holds, end;
+
+	if (!record->end_real)
+		return LIVE_FOREVER;
+	if (record->end_real > INT64_MAX / NSEC_PER_SEC)
+		return (uint32_t)latest;
+	end = shifted((int64_t)record->end_real, -ahead_nsec());
+	return end > latest ? (uint32_t)latest : end > 0 ? (uint32_t)end : 0;
+}
+
 static void note_error(struct set *set, const struct diags *own, struct diags *diags)
 {
 	const char *message = "out of memory", *file = NULL;
+	_cleanup_free_ char *before = TAKE_PTR(set->journal_error);
 
 	for (size_t i = 0; i < own->n; i++)
 		if (own->items[i].severity == SEVERITY_ERROR) {
@@ -26,11 +68,11 @@ static void note_error(struct set *set, const struct diags *own, struct diags *d
 		}
 	set->journal_broken = true;
 	set->journal_retry = live_now() + RETRY_SECONDS;
-	free(set->journal_error);
 	if (asprintf(&set->journal_error, "%s%s%s", file ? file : "", file ? ": " : "", message) <
 	    0)
 		set->journal_error = NULL;
-	if (diags)
+	/* Or a bulk would say it with each call. */
+	if (diags && !(before && set->journal_error && strcmp(before, set->journal_error) == 0))
 		diag_warning(diags, NULL,
 			     "changes of the live set '%s' are in force but not on disk: %s",
 			     set->name, set->journal_error ? set->journal_error : message);
@@ -50,22 +92,16 @@ void live_close_journal(struct set *set)
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-/* Bounded by how long it was to hold, if the clock was wrong then or is wrong now. */
 static int replay(void *context, const struct journal_record *record)
 {
 	struct live_store *store = context;
-	uint64_t now = live_now_real(), left;
-	struct live_times times = { .since = record->since };
+	struct live_times times = { .end = end_of(record), .since = record->since };
 	int r;
 
-	left = record->end_real > now ? record->end_real - now : 0;
-	if (left > record->holds)
-		left = record->holds;
-	if (record->gone || (record->end_real && !left)) {
+	if (record->gone || times.end <= live_now()) {
 		r = live_store_remove(store, &record->prefix, live_tell_nobody, NULL);
 		return r == -ENOENT ? 0 : r;
 	}
-	times.end = record->end_real ? live_end((int64_t)left) : LIVE_FOREVER;
 	r = live_store_put(store, &record->prefix, &times, record->comment, live_tell_nobody, NULL);
 	return r < 0 ? r : 0;
 }
@@ -140,7 +176,7 @@ static void make_record(const struct live_view *view, struct journal_record *ret
 	if (end == LIVE_FOREVER)
 		return;
 	ret->holds = end > now ? end - now : 1;
-	ret->end_real = live_now_real() + ret->holds;
+	ret->end_real = (uint64_t)shifted(end, ahead_nsec());
 }
 
 struct walk {

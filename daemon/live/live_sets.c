@@ -34,6 +34,13 @@ uint32_t live_end(int64_t timeout)
 	return (uint32_t)(now.tv_sec + (now.tv_nsec > 0) + timeout);
 }
 
+uint32_t live_left(uint32_t end)
+{
+	uint32_t now = live_end(1) - 1;
+
+	return end > now ? end - now : 1;
+}
+
 uint64_t live_now_real(void)
 {
 	return (uint64_t)time(NULL);
@@ -126,17 +133,32 @@ static int adopt_entry(void *context, const struct live_prefix *prefix,
 	return r < 0 ? r : 0;
 }
 
-/* A crash may have come between an entry and those within it, whose effective end it changes. */
+static bool lies_within(const struct live_prefix *inner, const struct live_prefix *outer)
+{
+	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
+
+	return inner->family == outer->family && inner->len >= outer->len &&
+	       memcmp(inner->addr, outer->addr, bytes) == 0 &&
+	       (!bits || (inner->addr[bytes] ^ outer->addr[bytes]) >> (8 - bits) == 0);
+}
+
+/* A crash may have come between an entry and those within it, whose effective end it changes: to a
+ * later one or to an earlier one. In their order, those within one come right behind it. */
 static int mend_effective_ends(struct live_sets *sets, struct set *set)
 {
 	struct kernel_side side = { .sets = sets, .set = set };
+	struct live_prefix outer;
 	struct live_view view;
 	int r = 0;
 
-	for (bool more = live_store_next(set->store, NULL, &view); more && r >= 0;
-	     more = live_store_next(set->store, &view.prefix, &view))
-		if (view.effective_end != view.times.end)
+	for (bool begun = false, more = live_store_next(set->store, NULL, &view); more && r >= 0;
+	     more = live_store_next(set->store, &view.prefix, &view)) {
+		if (begun && lies_within(&view.prefix, &outer))
 			r = live_tell_kernel(&side, &view, false);
+		else
+			outer = view.prefix;
+		begun = true;
+	}
 	return r;
 }
 
@@ -151,6 +173,9 @@ static int adopt_set(struct live_sets *sets, uint32_t slot, struct diags *diags)
 	snprintf(set->name, sizeof(set->name), "%s", live_maps_name(sets->maps, slot));
 	set->slot = slot;
 	set->parked = true;
+	/* Until a policy says otherwise: or what is removed now is back after a reboot. */
+	set->persist = sets->state_dir && live_maps_is_restored(sets->maps, slot) &&
+		       journal_exists(sets->state_dir, set->name);
 	set->store = live_store_new();
 	if (!set->store)
 		return -ENOMEM;
@@ -219,6 +244,7 @@ struct live_sets *live_sets_free(struct live_sets *sets)
 
 void live_drop_if_idle(struct live_sets *sets, struct set *set)
 {
+	bool restored = live_maps_is_restored(sets->maps, set->slot);
 	size_t i;
 
 	if (!set->parked || live_set_count(set))
@@ -229,7 +255,8 @@ void live_drop_if_idle(struct live_sets *sets, struct set *set)
 		;
 	memmove(&sets->items[i], &sets->items[i + 1], (--sets->n - i) * sizeof(*sets->items));
 	live_close_journal(set);
-	if (sets->state_dir)
+	/* What is on disk and was not restored yet is all there is. */
+	if (sets->state_dir && restored)
 		journal_remove(sets->state_dir, set->name);
 	set_free(set);
 }
@@ -432,7 +459,7 @@ static size_t remove_ended(struct live_sets *sets, struct set *set, size_t most)
 	return n;
 }
 
-void live_sets_tick(struct live_sets *sets)
+void live_sets_tick(struct live_sets *sets, struct diags *diags)
 {
 	size_t left = TICK_ENTRIES;
 
@@ -441,7 +468,7 @@ void live_sets_tick(struct live_sets *sets)
 
 		left -= remove_ended(sets, set, left);
 		if (set->journal && journal_is_wasteful(set->journal, live_set_count(set)))
-			live_rewrite_journal(sets, set, NULL);
+			live_rewrite_journal(sets, set, diags);
 		live_drop_if_idle(sets, set);
 	}
 }

@@ -121,8 +121,8 @@ bool live_sets_may_write(const struct live_sets *sets, const char *name, uid_t u
 /* Or any of the sets? */
 bool live_sets_is_writer(const struct live_sets *sets, uid_t uid);
 
-/* Remove entries that have ended, a slice of them. Packets do not wait for it. */
-void live_sets_tick(struct live_sets *sets);
+/* Remove entries that have ended, a slice of them. Packets do not wait for it. diags: warnings. */
+void live_sets_tick(struct live_sets *sets, struct diags *diags);
 /* When the next entry ends, or has ended: in microseconds of CLOCK_MONOTONIC; 0: none will. */
 uint64_t live_sets_next_end(const struct live_sets *sets);
 

@@ -45,6 +45,7 @@ struct live_sets {
 /* Seconds. live_now() rounded down, live_end() is the first second at which it is over. */
 uint32_t live_now(void);
 uint32_t live_end(int64_t timeout); /* 0: LIVE_FOREVER */
+uint32_t live_left(uint32_t end);   /* until then, rounded down, but at least 1 */
 uint64_t live_now_real(void);
 
 /* --- live_sets.c --- */

@@ -8,20 +8,11 @@
 
 #include "util.h"
 
-/* Whole seconds until the end, of an entry that has not ended: what was added for an hour just now
- * has an hour left, although its end is rounded up. */
-static uint32_t seconds_left(uint32_t end, uint32_t now)
-{
-	if (end == LIVE_FOREVER)
-		return LIVE_FOREVER;
-	return end - now > 1 ? end - now - 1 : 1;
-}
-
-static void describe(const struct live_view *view, uint32_t now, struct live_listed *ret)
+static void describe(const struct live_view *view, struct live_listed *ret)
 {
 	*ret = (struct live_listed){
 		.prefix = view->prefix,
-		.left = seconds_left(view->times.end, now),
+		.left = view->times.end == LIVE_FOREVER ? LIVE_FOREVER : live_left(view->times.end),
 		.since = view->times.since,
 	};
 	if (view->comment)
@@ -39,7 +30,7 @@ int live_sets_test(struct live_sets *sets, const char *name, const struct live_p
 		return -ENOENT;
 	if (!live_store_covering(set->store, prefix, now, &view))
 		return 0;
-	describe(&view, now, ret);
+	describe(&view, ret);
 	return 1;
 }
 
@@ -65,7 +56,7 @@ int live_sets_list(struct live_sets *sets, const char *name, const struct live_p
 			continue;
 		if (list.n == most)
 			break;
-		describe(&view, now, &list.items[list.n++]);
+		describe(&view, &list.items[list.n++]);
 	}
 	list.more = more;
 	*ret = list;
@@ -97,7 +88,7 @@ static int fill_status(const struct set *set, struct live_set_status *ret)
 		.full = set->full,
 		.bytes = live_store_bytes(set->store),
 		.next_end = next == LIVE_FOREVER ? LIVE_FOREVER
-			    : next > now         ? next - now
+			    : next > now         ? live_left(next)
 						 : 0,
 	};
 	memcpy(ret->name, set->name, sizeof(ret->name));

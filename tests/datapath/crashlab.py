@@ -162,10 +162,10 @@ KINDS = ("bpf", "unlinkat", "mkdir", "membarrier")  # those that change what a c
 class Strace:
     """strace on a daemon that runs; what it recorded is in .calls() after stop()."""
 
-    def __init__(self, lab, gate, inject=None):
-        self.path = lab.folder / "strace"
+    def __init__(self, lab, gate, inject=None, kinds=KINDS):
+        self.path, self.kinds = lab.folder / "strace", kinds
         argv = ["strace", "-p", str(gate.process.pid), "-o", str(self.path),
-                "-e", "trace=" + ",".join(KINDS), *(["-e", inject] if inject else [])]
+                "-e", "trace=" + ",".join(kinds), *(["-e", inject] if inject else [])]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, text=True,
                                         stderr=subprocess.PIPE,
                                         preexec_fn=netlab.die_with_parent)
@@ -180,7 +180,7 @@ class Strace:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.communicate(timeout=20)
-        return calls_of(self.path)
+        return calls_of(self.path, self.kinds)
 
 
 @contextlib.contextmanager
@@ -199,12 +199,12 @@ def started_under_strace(lab, inject):
         netlab.XDPGATED = real
 
 
-def calls_of(path):
+def calls_of(path, kinds=KINDS):
     """The system calls in strace's log, in order, as (kind, number of its kind, text)."""
     numbers, calls = {}, []
     for line in path.read_text(errors="replace").splitlines():
         kind = line.split("(", 1)[0]
-        if kind in KINDS:
+        if kind in kinds:
             numbers[kind] = numbers.get(kind, 0) + 1
             calls.append((kind, numbers[kind], line))
     return calls

@@ -277,7 +277,7 @@ static void test_nested(void **state)
 	sleep(2);
 	assert_true(holds(bench, "192.0.2.1")); /* an ended /32 does not uncover its /24 */
 	assert_true(holds(bench, "192.0.2.200"));
-	live_sets_tick(bench->sets);
+	live_sets_tick(bench->sets, NULL);
 	assert_true(holds(bench, "192.0.2.1"));
 	assert_true(holds(bench, "192.0.2.200"));
 	assert_int_equal(count(bench), 1);
@@ -286,7 +286,7 @@ static void test_nested(void **state)
 	sleep(2);
 	assert_true(holds(bench, "192.0.2.7")); /* an ended /24 does not end its /32 */
 	assert_false(holds(bench, "192.0.2.1"));
-	live_sets_tick(bench->sets);
+	live_sets_tick(bench->sets, NULL);
 	assert_true(holds(bench, "192.0.2.7"));
 	assert_int_equal(count(bench), 1);
 }
