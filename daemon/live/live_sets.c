@@ -278,7 +278,7 @@ int live_sets_prepare(struct live_sets *sets, const struct live_set *policy, siz
 				r = adopt_set(sets, slot, diags);
 			set = live_find_set(sets, policy[i].name);
 		}
-		if (r >= 0 && !live_maps_is_restored(sets->maps, set->slot)) {
+		if (r >= 0 && set && !live_maps_is_restored(sets->maps, set->slot)) {
 			if (policy[i].persist && sets->state_dir)
 				r = live_restore(sets, set, diags);
 			if (r >= 0)
