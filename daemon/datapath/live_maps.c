@@ -175,11 +175,23 @@ static void close_tables(struct tables_of *tables)
 	*tables = TABLES_NONE;
 }
 
+/* As if it had grown to hold so many. */
+static uint32_t capacity_for(size_t expected)
+{
+	uint32_t capacity = FIRST_CAPACITY;
+
+	while (capacity < expected && capacity <= MAX_ENTRIES / GROWTH)
+		capacity *= GROWTH;
+	return capacity;
+}
+
 /* All four, empty. */
-static int create_tables(struct tables_of *tables)
+static int create_tables(struct tables_of *tables, const size_t expected[N_FAMILIES])
 {
 	for (enum live_table table = 0; table < N_LIVE_TABLES; table++) {
-		tables->capacity[table] = is_hosts(table) ? FIRST_CAPACITY : MAX_ENTRIES;
+		tables->capacity[table] =
+			!is_hosts(table) ? MAX_ENTRIES
+					 : capacity_for(expected ? expected[family_of(table)] : 0);
 		tables->fds[table] = create_table(table, tables->capacity[table]);
 		if (tables->fds[table] < 0)
 			return tables->fds[table];
@@ -610,13 +622,14 @@ int live_maps_sweep_comments(struct live_maps *maps, live_maps_keep *keep, void 
 
 /* --- replacing --------------------------------------------------------------------------- */
 
-int live_maps_begin(struct live_maps *maps, uint32_t slot, struct diags *diags)
+int live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expected[N_FAMILIES],
+		    struct diags *diags)
 {
 	int r;
 
 	live_maps_abort(maps);
 	kernel_forget();
-	r = create_tables(&maps->new);
+	r = create_tables(&maps->new, expected);
 	if (r < 0) {
 		live_maps_abort(maps);
 		return kernel_error(diags, r, "cannot make room for the live set '%s'",

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -67,9 +68,11 @@ int live_maps_sweep_comments(struct live_maps *maps, live_maps_keep *keep, void 
  * Replace all entries at once. begin() makes new tables; what is put into the slot from then on
  * goes there, and no packet sees it, until commit() puts them in the place of the old ones: a
  * packet sees all of these or all of those. That takes some tenths of a second, since the kernel
- * waits for packets that are on their way. abort() throws them away. One at a time.
+ * waits for packets that are on their way. abort() throws them away. One at a time. expected: so many
+ * will be put, by family (NULL: a few); more may come, and cost a copy of them.
  */
-int live_maps_begin(struct live_maps *maps, uint32_t slot, struct diags *diags);
+int live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expected[N_FAMILIES],
+		    struct diags *diags);
 int live_maps_commit(struct live_maps *maps, struct diags *diags);
 void live_maps_abort(struct live_maps *maps);
 

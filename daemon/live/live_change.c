@@ -291,17 +291,13 @@ static int collect(struct set *set, const struct live_request *items, size_t n,
 	return 0;
 }
 
-/* All of the store into the tries that are about to be swapped in, with the ends that packets see. */
-static int fill_tries(struct live_sets *sets, struct set *set, const struct live_store *store)
+/* Into the tries that are about to be swapped in, with the end that packets see. */
+static int fill_tries(void *context, const struct live_view *view)
 {
-	struct live_view view;
-	int r = 0;
+	const struct kernel_side *side = context;
 
-	for (bool more = live_store_next(store, NULL, &view); more && r >= 0;
-	     more = live_store_next(store, &view.prefix, &view))
-		r = live_maps_put(sets->maps, set->slot, &view.prefix, &view.times,
-				  view.effective_end, view.comment);
-	return r;
+	return live_maps_put(side->sets->maps, side->set->slot, &view->prefix, &view->times,
+			     view->effective_end, view->comment);
 }
 
 static bool keeps_comment(void *context, uint32_t slot, const struct live_prefix *prefix)
@@ -315,12 +311,15 @@ static bool keeps_comment(void *context, uint32_t slot, const struct live_prefix
 static int swap(struct live_sets *sets, struct set *set, struct live_store **store,
 		struct diags *diags)
 {
+	struct kernel_side side = { .sets = sets, .set = set };
+	const size_t expected[N_FAMILIES] = { live_store_count(*store, FAMILY_V4),
+					      live_store_count(*store, FAMILY_V6) };
 	struct live_store *old = set->store;
-	int r = live_maps_begin(sets->maps, set->slot, diags);
+	int r = live_maps_begin(sets->maps, set->slot, expected, diags);
 
 	if (r < 0)
 		return r;
-	r = fill_tries(sets, set, *store);
+	r = live_store_each(*store, fill_tries, &side);
 	if (r < 0) {
 		live_maps_abort(sets->maps);
 		diag_error(diags, NULL, "cannot fill the live set '%s': %s; it holds what it held",

@@ -144,22 +144,21 @@ static bool lies_within(const struct live_prefix *inner, const struct live_prefi
 
 /* A crash may have come between an entry and those within it, whose effective end it changes: to a
  * later one or to an earlier one. In their order, those within one come right behind it. */
-static int mend_effective_ends(struct live_sets *sets, struct set *set)
-{
-	struct kernel_side side = { .sets = sets, .set = set };
+struct mending {
+	struct kernel_side side;
 	struct live_prefix outer;
-	struct live_view view;
-	int r = 0;
+	bool begun;
+};
 
-	for (bool begun = false, more = live_store_next(set->store, NULL, &view); more && r >= 0;
-	     more = live_store_next(set->store, &view.prefix, &view)) {
-		if (begun && lies_within(&view.prefix, &outer))
-			r = live_tell_kernel(&side, &view, false);
-		else
-			outer = view.prefix;
-		begun = true;
-	}
-	return r;
+static int mend_effective_end(void *context, const struct live_view *view)
+{
+	struct mending *mending = context;
+
+	if (mending->begun && lies_within(&view->prefix, &mending->outer))
+		return live_tell_kernel(&mending->side, view, false);
+	mending->outer = view->prefix;
+	mending->begun = true;
+	return 0;
 }
 
 /* The set of a slot that is in the kernel; it is parked until a policy names it. */
@@ -181,7 +180,8 @@ static int adopt_set(struct live_sets *sets, uint32_t slot, struct diags *diags)
 		return -ENOMEM;
 	r = live_maps_each(sets->maps, slot, adopt_entry, set);
 	if (r >= 0)
-		r = mend_effective_ends(sets, set);
+		r = live_store_each(set->store, mend_effective_end,
+				    &(struct mending){ .side = { .sets = sets, .set = set } });
 	if (r < 0)
 		return diag_error(diags, NULL, "cannot read the live set '%s' from the kernel: %s",
 				  set->name, strerror(-r));

@@ -395,3 +395,38 @@ bool live_store_next(const struct live_store *store, const struct live_prefix *a
 		}
 	return false;
 }
+
+static int each_in(const struct trie *trie, live_visit *visit, void *context)
+{
+	struct place places[MAX_DEPTH + 1];
+	size_t n = 0;
+
+	if (trie->root != NONE)
+		places[n++] = (struct place){ trie->root, 0 };
+	while (n) {
+		struct place at = places[--n];
+		const struct node *node = node_at(trie, at.reference);
+
+		if (is_entry(at.reference)) {
+			struct live_view view = view_of(trie, at.reference, at.above);
+			int r = visit(context, &view);
+
+			if (r)
+				return r;
+			at.above = view.effective_end;
+		}
+		for (int side = 1; side >= 0; side--)
+			if (node->child[side] != NONE)
+				places[n++] = (struct place){ node->child[side], at.above };
+	}
+	return 0;
+}
+
+int live_store_each(const struct live_store *store, live_visit *visit, void *context)
+{
+	int r = 0;
+
+	for (enum family family = 0; !r && family < N_FAMILIES; family++)
+		r = each_in(&store->tries[family], visit, context);
+	return r;
+}

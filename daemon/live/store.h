@@ -70,6 +70,10 @@ uint32_t live_store_next_end(const struct live_store *store);
 /* One entry whose own end is now or before, the earliest first; false: there is none. */
 bool live_store_ended(const struct live_store *store, uint32_t now, struct live_view *ret);
 
+/* All of them in this order, without a search for each. Other than 0 ends it and is returned. The
+ * store must not change meanwhile. */
+typedef int live_visit(void *context, const struct live_view *view);
+int live_store_each(const struct live_store *store, live_visit *visit, void *context);
 /* The first entry behind `after` in order of family, address, length (NULL: the first of all).
  * false: there is none. `after` itself need not be there (any more). */
 bool live_store_next(const struct live_store *store, const struct live_prefix *after,

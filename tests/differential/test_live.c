@@ -198,7 +198,7 @@ static int replace(struct rng *rng, struct live_trial *t, struct live_list *list
 {
 	_cleanup_(diags_free) struct diags diags = {};
 	struct live_list next = { .maps = list->maps, .slot = list->slot };
-	int r = live_maps_begin(list->maps, list->slot, &diags);
+	int r = live_maps_begin(list->maps, list->slot, NULL, &diags);
 
 	for (uint32_t n = rng_below(rng, 20); n && r >= 0; n--)
 		r = random_put(rng, t, &next);

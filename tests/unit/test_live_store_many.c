@@ -88,10 +88,39 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+struct same_walk {
+	const struct live_store *store;
+	struct live_view view;
+	size_t n;
+};
+
+/* Is it what live_store_next() gives? */
+static int check_same(void *context, const struct live_view *view)
+{
+	struct same_walk *walk = context;
+	struct live_prefix last = walk->view.prefix;
+
+	assert_true(live_store_next(walk->store, walk->n++ ? &last : NULL, &walk->view));
+	assert_int_equal(compare(&view->prefix, &walk->view.prefix), 0);
+	assert_int_equal(view->effective_end, walk->view.effective_end);
+	assert_int_equal(view->times.end, walk->view.times.end);
+	return 0;
+}
+
+static int stop_at_once(void *context, const struct live_view *view)
+{
+	return -7;
+}
+
 static void check_order(const struct live_store *store, size_t expected)
 {
+	struct same_walk walk = { .store = store };
 	struct live_view view, last;
 	size_t n = 0;
+
+	assert_int_equal(live_store_each(store, check_same, &walk), 0);
+	assert_int_equal(walk.n, expected);
+	assert_int_equal(live_store_each(store, stop_at_once, NULL), expected ? -7 : 0);
 
 	for (bool any = live_store_next(store, NULL, &view); any; n++) {
 		last = view;
