@@ -264,7 +264,8 @@ enum lpm4_kind {
  * every row that it may match by; where it is found, the set is asked (struct rule_extra).
  *
  * Each set has a slot, which it keeps over generations, and there a table of each kind: of single
- * addresses a hash table, which costs a tenth of a trie with as many; of wider prefixes an LPM_TRIE.
+ * addresses, and of IPv6 /64s, a hash table, which costs a fraction of a trie with as many; of all
+ * other prefixes an LPM_TRIE.
  * Arrays of maps lead to them. A slot has two banks, of which live_state.banks says which packets
  * use, so that all tables of a set change in one moment.
  */
@@ -273,6 +274,7 @@ enum lpm4_kind {
 #define LIVE_TABLES(X)                                                  \
 	X(LIVE_HOSTS_V4, live_hosts_v4, BPF_MAP_TYPE_HASH, 4)           \
 	X(LIVE_HOSTS_V6, live_hosts_v6, BPF_MAP_TYPE_HASH, 16)          \
+	X(LIVE_SITES_V6, live_sites_v6, BPF_MAP_TYPE_HASH, 8)           \
 	X(LIVE_NETS_V4, live_nets_v4, BPF_MAP_TYPE_LPM_TRIE, 8)         \
 	X(LIVE_NETS_V6, live_nets_v6, BPF_MAP_TYPE_LPM_TRIE, 20)
 
@@ -310,7 +312,7 @@ struct clock_reading {
 struct live_state {
 	__u64 filled[N_LIVE_TABLES]; /* the table may have entries */
 	__u64 banks;                 /* which bank packets use */
-	__u64 pad[3];
+	__u64 pad[2];
 	__u64 bits[MAX_LIVE_SETS]; /* 1 << slot: a number that the verifier does not know */
 };
 

@@ -71,6 +71,19 @@ __noinline int live_ask_hosts(__u32 index, const struct live_key *wanted, __u32 
 	return entry ? live_is_on(entry) : -1;
 }
 
+/* An IPv6 /64. One that has ended says nothing: there may be longer prefixes within. */
+__noinline int live_ask_sites(__u32 index, const struct live_key *wanted)
+{
+	const struct live_entry *entry;
+	struct live_key key;
+
+	if (!config.uses_live || !wanted)
+		return 0;
+	key = *wanted;
+	entry = LIVE_ENTRY(live_sites_v6, index, key.addr);
+	return entry && live_is_on(entry);
+}
+
 __noinline int live_ask_nets(__u32 index, const struct live_key *wanted, __u32 v6)
 {
 	const struct live_entry *entry;
@@ -105,11 +118,12 @@ static __always_inline __u64 live_holding(const struct packet *packet, enum addr
 {
 	__u32 v6 = packet->family == FAMILY_V6;
 	__u64 hosts = sets->filled[v6 ? LIVE_HOSTS_V6 : LIVE_HOSTS_V4];
+	__u64 sites = v6 ? sets->filled[LIVE_SITES_V6] : 0;
 	__u64 nets = sets->filled[v6 ? LIVE_NETS_V6 : LIVE_NETS_V4];
 	__u64 holding = 0;
 	struct live_key key;
 
-	if (!(hosts | nets))
+	if (!(hosts | sites | nets))
 		return 0;
 	live_make_key(packet, field, &key);
 	for (__u32 i = 0; i < MAX_LIVE_SETS && i < config.n_live[field]; i++) {
@@ -119,7 +133,8 @@ static __always_inline __u64 live_holding(const struct packet *packet, enum addr
 		int held = hosts & bit ? live_ask_hosts(index, &key, v6) : -1;
 
 		if (held < 0)
-			held = nets & bit ? live_ask_nets(index, &key, v6) : 0;
+			held = (sites & bit && live_ask_sites(index, &key)) ||
+			       (nets & bit && live_ask_nets(index, &key, v6));
 		if (held)
 			holding |= bit;
 	}

@@ -66,8 +66,8 @@ struct live_maps {
 };
 
 #define NO_SLOT UINT32_MAX
-#define TABLES_NONE ((struct tables_of){ .fds = { -1, -1, -1, -1 } })
-_Static_assert(N_LIVE_TABLES == 4, "as many as are in TABLES_NONE");
+#define TABLES_NONE ((struct tables_of){ .fds = { -1, -1, -1, -1, -1 } })
+_Static_assert(N_LIVE_TABLES == 5, "as many as are in TABLES_NONE");
 
 static const struct bpf_map_info table_kinds[N_LIVE_TABLES] = {
 #define X(id, array, table_type, table_key_size)                                                   \
@@ -123,12 +123,14 @@ enum live_table live_table_of(const struct live_prefix *prefix)
 {
 	if (prefix->family == FAMILY_V4)
 		return prefix->len == 32 ? LIVE_HOSTS_V4 : LIVE_NETS_V4;
-	return prefix->len == 128 ? LIVE_HOSTS_V6 : LIVE_NETS_V6;
+	return prefix->len == 128  ? LIVE_HOSTS_V6
+	       : prefix->len == 64 ? LIVE_SITES_V6
+				   : LIVE_NETS_V6;
 }
 
-static bool is_hosts(enum live_table table)
+static bool is_hash(enum live_table table)
 {
-	return table == LIVE_HOSTS_V4 || table == LIVE_HOSTS_V6;
+	return table_kinds[table].type == BPF_MAP_TYPE_HASH;
 }
 
 static enum family family_of(enum live_table table)
@@ -142,7 +144,7 @@ static const void *table_key(enum live_table table, const struct live_prefix *pr
 {
 	*buffer = (struct live_key){ .len = prefix->len };
 	memcpy(buffer->addr, prefix->addr, sizeof(buffer->addr));
-	return is_hosts(table) ? (const void *)buffer->addr : buffer;
+	return is_hash(table) ? (const void *)buffer->addr : buffer;
 }
 
 static struct comment_key comment_key(uint32_t slot, const struct live_prefix *prefix)
@@ -190,8 +192,8 @@ static int create_tables(struct tables_of *tables, const size_t expected[N_FAMIL
 {
 	for (enum live_table table = 0; table < N_LIVE_TABLES; table++) {
 		tables->capacity[table] =
-			!is_hosts(table) ? MAX_ENTRIES
-					 : capacity_for(expected ? expected[family_of(table)] : 0);
+			!is_hash(table) ? MAX_ENTRIES
+					: capacity_for(expected ? expected[family_of(table)] : 0);
 		tables->fds[table] = create_table(table, tables->capacity[table]);
 		if (tables->fds[table] < 0)
 			return tables->fds[table];
@@ -260,7 +262,7 @@ static int open_slot(struct live_maps *maps, uint32_t slot, struct diags *diags)
 		int fd = open_table(maps, index, table, &tables->capacity[table]);
 
 		if (fd == -ENOENT) {
-			tables->capacity[table] = is_hosts(table) ? FIRST_CAPACITY : MAX_ENTRIES;
+			tables->capacity[table] = is_hash(table) ? FIRST_CAPACITY : MAX_ENTRIES;
 			fd = create_table(table, tables->capacity[table]);
 			if (fd >= 0)
 				r = bpf_map_update_elem(maps->arrays_fd[table], &index, &fd,
@@ -365,8 +367,8 @@ int live_maps_forget(struct live_maps *maps, uint32_t slot)
 
 	if (!live_maps_name(maps, slot))
 		return -ENOENT;
-	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
-		live_maps_is_empty(maps, slot, table);
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		live_maps_is_empty(maps, slot, family);
 	r = bpf_map_delete_elem(maps->registry_fd, &maps->names[slot]);
 	for (uint32_t bank = 0; r >= 0 && bank < LIVE_BANKS; bank++)
 		r = remove_tables(maps, LIVE_INDEX(slot, bank));
@@ -396,9 +398,11 @@ static void set_filled(struct live_maps *maps, uint32_t slot, enum live_table ta
 	set_bit(&maps->state->filled[table], slot, filled);
 }
 
-void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum live_table table)
+void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum family family)
 {
-	set_filled(maps, slot, table, false);
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
+		if (family_of(table) == family)
+			set_filled(maps, slot, table, false);
 }
 
 /* Where entries of the slot go. */
@@ -481,7 +485,7 @@ static int put_entry(struct live_maps *maps, uint32_t slot, const struct live_pr
 	const void *key = table_key(table, prefix, &buffer);
 	int r = bpf_map_update_elem(tables->fds[table], key, entry, BPF_ANY);
 
-	if (r != -E2BIG || !is_hosts(table))
+	if (r != -E2BIG || !is_hash(table))
 		return r;
 	r = grow(maps, slot, table);
 	return r < 0 ? r : bpf_map_update_elem(tables->fds[table], key, entry, BPF_ANY);
@@ -538,16 +542,19 @@ static bool prefix_of(enum live_table table, const struct live_key *key, struct 
 {
 	enum family family = family_of(table);
 	unsigned int width = family == FAMILY_V4 ? 32 : 128;
-	struct live_prefix prefix = { .family = family, .len = width };
+	struct live_prefix prefix = { .family = family };
 
-	if (is_hosts(table)) {
-		memcpy(prefix.addr, key, width / 8);
+	if (is_hash(table)) {
+		prefix.len = (uint8_t)(8 * table_kinds[table].key_size);
+		memcpy(prefix.addr, key, table_kinds[table].key_size);
 	} else {
-		if (key->len >= width)
+		if (key->len > width)
 			return false;
-		prefix.len = key->len;
+		prefix.len = (uint8_t)key->len;
 		memcpy(prefix.addr, key->addr, width / 8);
 	}
+	if (live_table_of(&prefix) != table)
+		return false;
 	for (unsigned int bit = prefix.len; bit < 128; bit++)
 		if (prefix.addr[bit / 8] & 0x80 >> bit % 8)
 			return false;

@@ -76,9 +76,9 @@ int live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expected
 int live_maps_commit(struct live_maps *maps, struct diags *diags);
 void live_maps_abort(struct live_maps *maps);
 
-/* The last entry is gone that a table had: packets need not ask it. (put() and commit() tell them to
- * when there are some.) */
-void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum live_table table);
+/* The last entry of the family is gone: packets need not ask. (put() and commit() tell them to when
+ * there are some.) */
+void live_maps_is_empty(struct live_maps *maps, uint32_t slot, enum family family);
 /* What packets take for now, as live_entry.until counts. */
 uint64_t live_maps_jiffies(const struct live_maps *maps);
 /* Where an entry is. */

@@ -112,14 +112,9 @@ size_t live_set_count(const struct set *set)
 
 void live_note_empty(struct live_sets *sets, const struct set *set)
 {
-	static const enum live_table tables[N_FAMILIES][2] = {
-		[FAMILY_V4] = { LIVE_HOSTS_V4, LIVE_NETS_V4 },
-		[FAMILY_V6] = { LIVE_HOSTS_V6, LIVE_NETS_V6 },
-	};
-
 	for (enum family family = 0; family < N_FAMILIES; family++)
-		for (int i = 0; i < 2 && !live_store_count(set->store, family); i++)
-			live_maps_is_empty(sets->maps, set->slot, tables[family][i]);
+		if (!live_store_count(set->store, family))
+			live_maps_is_empty(sets->maps, set->slot, family);
 }
 
 /* --- adopting ---------------------------------------------------------------------------- */

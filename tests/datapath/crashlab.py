@@ -113,7 +113,7 @@ def assert_tidy(test, gate, n_ports=2):
     generation = gate.stats().generation
     wanted = ["counters/base-0", "counters/page-0", "counters/pages", "counters/registry",
               "live/comments", "live/live_hosts_v4", "live/live_hosts_v6", "live/live_nets_v4",
-              "live/live_nets_v6", "live/registry", "live/state",
+              "live/live_nets_v6", "live/live_sites_v6", "live/registry", "live/state",
               f"generations/{generation}/manifest"]
     interfaces = gate.status()["interfaces"]
     for port in ports:

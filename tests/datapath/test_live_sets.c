@@ -156,6 +156,11 @@ static uint64_t del(struct bench *bench, const char *text)
 	return result.removed;
 }
 
+static bool is_v4(enum live_table table)
+{
+	return table == LIVE_HOSTS_V4 || table == LIVE_NETS_V4;
+}
+
 /* What a packet would find: as xdp/live.h asks. */
 static bool packet_holds(struct bench *bench, const char *address)
 {
@@ -167,16 +172,14 @@ static bool packet_holds(struct bench *bench, const char *address)
 	if (live_maps_find(bench->maps, "banned", &slot) < 0)
 		return false;
 	assert_int_equal(bpf_map_lookup_elem(live_maps_state_fd(bench->maps), &zero, &state), 0);
-	for (int wide = 0; wide <= 1; wide++) {
-		enum live_table table = host.family == FAMILY_V4
-						? wide ? LIVE_NETS_V4 : LIVE_HOSTS_V4
-					: wide ? LIVE_NETS_V6
-					       : LIVE_HOSTS_V6;
+	for (enum live_table table = 0; table < N_LIVE_TABLES; table++) {
 		uint32_t index = LIVE_INDEX(slot, state.banks >> slot & 1), id;
+		bool is_net = table == LIVE_NETS_V4 || table == LIVE_NETS_V6, on;
 		struct live_key key = { .len = host.len };
 		_cleanup_close_ int fd = -1;
 
-		if (!(state.filled[table] >> slot & 1))
+		if (!(state.filled[table] >> slot & 1) ||
+		    is_v4(table) != (host.family == FAMILY_V4))
 			continue;
 		memcpy(key.addr, host.addr, sizeof(key.addr));
 		assert_int_equal(
@@ -184,9 +187,12 @@ static bool packet_holds(struct bench *bench, const char *address)
 			0);
 		fd = bpf_map_get_fd_by_id(id);
 		assert_true(fd >= 0);
-		if (bpf_map_lookup_elem(fd, wide ? (void *)&key : key.addr, &entry) == 0)
-			return entry.until == LIVE_UNTIL_FOREVER ||
-			       entry.until > live_maps_jiffies(bench->maps);
+		if (bpf_map_lookup_elem(fd, is_net ? (void *)&key : key.addr, &entry) != 0)
+			continue;
+		on = entry.until == LIVE_UNTIL_FOREVER ||
+		     entry.until > live_maps_jiffies(bench->maps);
+		if (on || table == LIVE_HOSTS_V4 || table == LIVE_HOSTS_V6)
+			return on;
 	}
 	return false;
 }
@@ -289,6 +295,30 @@ static void test_nested(void **state)
 	live_sets_tick(bench->sets, NULL);
 	assert_true(holds(bench, "192.0.2.7"));
 	assert_int_equal(count(bench), 1);
+}
+
+/* A /64 has a table of its own, as single addresses have. */
+static void test_sites(void **state)
+{
+	struct bench *bench = *state;
+
+	take_banned(bench, false);
+	must_add(bench, "2001:db8:1:2::/64", 1, NULL);
+	must_add(bench, "2001:db8:1:2:3::/80", 60, NULL);
+	must_add(bench, "2001:db8:1:2::1", 1, NULL);
+	assert_true(holds(bench, "2001:db8:1:2::1"));
+	assert_true(holds(bench, "2001:db8:1:2:ffff::"));
+	assert_true(holds(bench, "2001:db8:1:2:3::1"));
+	assert_false(holds(bench, "2001:db8:1:3::1"));
+	sleep(2);
+	assert_false(holds(bench, "2001:db8:1:2::1"));
+	assert_false(holds(bench, "2001:db8:1:2:ffff::"));
+	assert_true(holds(bench, "2001:db8:1:2:3::1")); /* an ended /64 does not hide its /80 */
+	must_add(bench, "2001:db8:1::/48", 60, NULL);
+	assert_true(holds(bench, "2001:db8:1:2::1"));
+	live_sets_tick(bench->sets, &bench->diags);
+	assert_true(holds(bench, "2001:db8:1:2::1"));
+	assert_int_equal(count(bench), 2);
 }
 
 static void test_end_without_daemon(void **state)
@@ -638,6 +668,7 @@ int main(void)
 		TEST(test_add_and_remove),
 		TEST(test_times_and_comments),
 		TEST(test_nested),
+		TEST(test_sites),
 		TEST(test_end_without_daemon),
 		TEST(test_refusals),
 		TEST(test_replace),

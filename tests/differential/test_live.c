@@ -173,10 +173,10 @@ static int random_put(struct rng *rng, struct live_trial *t, struct live_list *l
 	return live_list_put(list, &prefix, random_end(rng), rng_percent(rng, 30) ? "c" : NULL);
 }
 
-static bool has_table(const struct live_list *list, enum live_table table)
+static bool has_family(const struct live_list *list, enum family family)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (live_table_of(&list->items[i].prefix) == table)
+		if (list->items[i].prefix.family == family)
 			return true;
 	return false;
 }
@@ -184,12 +184,12 @@ static bool has_table(const struct live_list *list, enum live_table table)
 static int random_removal(struct rng *rng, struct live_list *list)
 {
 	size_t i = rng_below(rng, (uint32_t)list->n);
-	enum live_table table = live_table_of(&list->items[i].prefix);
+	enum family family = list->items[i].prefix.family;
 	int r = live_list_remove(list, i);
 
 	met.removals++;
-	if (r >= 0 && !has_table(list, table) && rng_percent(rng, 50))
-		live_maps_is_empty(list->maps, list->slot, table);
+	if (r >= 0 && !has_family(list, family) && rng_percent(rng, 50))
+		live_maps_is_empty(list->maps, list->slot, family);
 	return r;
 }
 
