@@ -26,7 +26,7 @@ from crashlab import Strace, spread, started_under_strace, calls_of
 from livelab import Client, LiveLab, MARKER, entries_of
 
 EVERYTHING = bool(os.environ.get("CRASH_ALL"))
-SECONDS = float(os.environ.get("CRASH_SECONDS", "5"))  # of each test that samples
+SECONDS = float(os.environ.get("CRASH_SECONDS", "3"))  # of each test that samples
 SETS = """
   banned: {live: true, size: 100k}
   kept: {live: true, size: 100k, persist: true}
