@@ -71,8 +71,7 @@ int live_maps_sweep_comments(struct live_maps *maps, live_maps_keep *keep, void 
  * waits for packets that are on their way. abort() throws them away. One at a time. expected: so many
  * will be put, by family (NULL: a few); more may come, and cost a copy of them.
  */
-int live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expected[N_FAMILIES],
-		    struct diags *diags);
+void live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expected[N_FAMILIES]);
 int live_maps_commit(struct live_maps *maps, struct diags *diags);
 void live_maps_abort(struct live_maps *maps);
 

@@ -315,10 +315,9 @@ static int swap(struct live_sets *sets, struct set *set, struct live_store **sto
 	const size_t expected[N_FAMILIES] = { live_store_count(*store, FAMILY_V4),
 					      live_store_count(*store, FAMILY_V6) };
 	struct live_store *old = set->store;
-	int r = live_maps_begin(sets->maps, set->slot, expected, diags);
+	int r;
 
-	if (r < 0)
-		return r;
+	live_maps_begin(sets->maps, set->slot, expected);
 	r = live_store_each(*store, fill_tries, &side);
 	if (r < 0) {
 		live_maps_abort(sets->maps);
