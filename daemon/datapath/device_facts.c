@@ -3,7 +3,6 @@
 #include "device_facts.h"
 
 #include <linux/genetlink.h>
-#include <linux/if_arp.h>
 #include <string.h>
 
 #include "ethtool.h"
@@ -15,24 +14,22 @@
 
 /* --- netlink ----------------------------------------------------------------------------- */
 
-static void read_bond(const struct nlattr *data, struct device_facts *facts)
+/* What only one kind of link has: the mode of a bond, the number of a VLAN. */
+static void read_data(const struct nlattr *data, struct device_facts *facts)
 {
+	bool bond = strcmp(facts->kind, "bond") == 0, vlan = strcmp(facts->kind, "vlan") == 0;
 	const struct nlattr *attribute;
 
-	mnl_attr_for_each_nested(attribute,
-				 data) if (mnl_attr_get_type(attribute) == IFLA_BOND_MODE &&
-					   mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0)
-		facts->bond_mode = mnl_attr_get_u8(attribute);
-}
+	mnl_attr_for_each_nested(attribute, data)
+	{
+		uint16_t type = mnl_attr_get_type(attribute);
 
-static void read_vlan(const struct nlattr *data, struct device_facts *facts)
-{
-	const struct nlattr *attribute;
-
-	mnl_attr_for_each_nested(attribute,
-				 data) if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID &&
-					   mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
-		facts->vlan = mnl_attr_get_u16(attribute);
+		if (bond && type == IFLA_BOND_MODE &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0)
+			facts->bond_mode = mnl_attr_get_u8(attribute);
+		if (vlan && type == IFLA_VLAN_ID && mnl_attr_validate(attribute, MNL_TYPE_U16) >= 0)
+			facts->vlan = mnl_attr_get_u16(attribute);
+	}
 }
 
 static void read_kind(const struct nlattr *info, struct device_facts *facts)
@@ -47,10 +44,8 @@ static void read_kind(const struct nlattr *info, struct device_facts *facts)
 		else if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
 			data = attribute;
 	}
-	if (data && strcmp(facts->kind, "bond") == 0)
-		read_bond(data, facts);
-	if (data && strcmp(facts->kind, "vlan") == 0)
-		read_vlan(data, facts);
+	if (data)
+		read_data(data, facts);
 }
 
 static void read_program(const struct nlattr *xdp, struct device_facts *facts)
@@ -105,6 +100,7 @@ static void read_link(const struct nlmsghdr *message, struct device_facts *facts
 		.lro = -1,
 		.gro_hw = -1,
 		.gro = -1,
+		.tx_vlan = -1,
 	};
 	if (attributes[IFLA_IFNAME])
 		snprintf(facts->name, IFNAMSIZ, "%s", mnl_attr_get_str(attributes[IFLA_IFNAME]));
@@ -192,19 +188,9 @@ static int feature(const struct ethtool *device, const char *name)
 
 static bool is_fixed(const struct ethtool *device, const char *name)
 {
-	size_t n = (device->n + 31) / 32;
 	int number = ethtool_feature_find(device, name);
-	_cleanup_free_ struct ethtool_gfeatures *features =
-		calloc(1, sizeof(*features) + n * sizeof(features->features[0]));
 
-	if (!features || number < 0)
-		return false;
-	features->cmd = ETHTOOL_GFEATURES;
-	features->size = n;
-	if (ethtool_command(device, features) < 0)
-		return false;
-	return !(features->features[number / 32].available >> number % 32 & 1) ||
-	       features->features[number / 32].never_changed >> number % 32 & 1;
+	return number >= 0 && ethtool_feature_is_fixed(device, number) > 0;
 }
 
 static void read_queues(const struct ethtool *device, struct device_facts *facts)
@@ -276,6 +262,7 @@ static void read_ethtool(struct device_facts *facts)
 	read_rss(&device, facts);
 	facts->lro = feature(&device, "rx-lro");
 	facts->gro = feature(&device, "rx-gro");
+	facts->tx_vlan = feature(&device, "tx-vlan-hw-insert");
 	facts->gro_hw = feature(&device, "rx-gro-hw");
 	facts->gro_hw_fixed = facts->gro_hw > 0 && is_fixed(&device, "rx-gro-hw");
 }

@@ -42,11 +42,12 @@ struct device_facts {
 	int has_program; /* an XDP program: 1, 0 */
 	struct device_drops drops;
 
-	int64_t features;          /* of XDP_FEATURE_; -1: not known */
-	int lro, gro_hw, gro;      /* 1, 0; -1: there is no such thing */
-	bool gro_hw_fixed;         /* it cannot be turned off here */
-	uint32_t rx_queues;        /* in use; 0: not known, likewise below */
-	uint32_t tx_queues;        /* in use */
+	int64_t features;     /* of XDP_FEATURE_; -1: not known */
+	int lro, gro_hw, gro; /* 1, 0; -1: there is no such thing */
+	int tx_vlan;          /* likewise: tags go beside the frame, for the device to put in */
+	bool gro_hw_fixed;    /* it cannot be turned off here */
+	uint32_t rx_queues;   /* in use; 0: not known, likewise below */
+	uint32_t tx_queues;   /* in use */
 	uint32_t max_rx, combined; /* what `ethtool -L` would take; combined channels in use */
 	uint32_t max_combined;
 	uint32_t ring, max_ring; /* entries of a receive ring: `ethtool -g` */

@@ -46,7 +46,8 @@ static int read_strings(const struct ethtool *device, uint32_t set, size_t *ret_
 
 	if (r < 0 || n == 0)
 		return r;
-	strings = calloc(1, sizeof(*strings) + n * ETH_GSTRING_LEN);
+	/* Room to spare: the kernel writes as many as there are by then. */
+	strings = calloc(1, sizeof(*strings) + MAX_STRINGS * ETH_GSTRING_LEN);
 	if (!strings)
 		return -ENOMEM;
 	strings->cmd = ETHTOOL_GSTRINGS;
@@ -93,7 +94,8 @@ int ethtool_feature_find(const struct ethtool *device, const char *name)
 	return -1;
 }
 
-int ethtool_feature_is_on(const struct ethtool *device, int feature)
+/* What the device can, and does; caller frees. */
+static int read_features(const struct ethtool *device, struct ethtool_gfeatures **ret)
 {
 	size_t n = (device->n + 31) / 32;
 	_cleanup_free_ struct ethtool_gfeatures *features =
@@ -107,7 +109,27 @@ int ethtool_feature_is_on(const struct ethtool *device, int feature)
 	r = ethtool_command(device, features);
 	if (r < 0)
 		return r;
-	return features->features[feature / 32].active >> feature % 32 & 1;
+	*ret = TAKE_PTR(features);
+	return 0;
+}
+
+int ethtool_feature_is_on(const struct ethtool *device, int feature)
+{
+	_cleanup_free_ struct ethtool_gfeatures *features = NULL;
+	int r = read_features(device, &features);
+
+	return r < 0 ? r : (int)(features->features[feature / 32].active >> feature % 32 & 1);
+}
+
+int ethtool_feature_is_fixed(const struct ethtool *device, int feature)
+{
+	_cleanup_free_ struct ethtool_gfeatures *features = NULL;
+	int r = read_features(device, &features);
+
+	if (r < 0)
+		return r;
+	return !(features->features[feature / 32].available >> feature % 32 & 1) ||
+	       features->features[feature / 32].never_changed >> feature % 32 & 1;
 }
 
 int ethtool_feature_turn_off(const struct ethtool *device, int feature)

@@ -33,6 +33,8 @@ int ethtool_command(const struct ethtool *device, void *data);
 int ethtool_feature_find(const struct ethtool *device, const char *name);
 /* 1, 0, or negative errno. */
 int ethtool_feature_is_on(const struct ethtool *device, int feature);
+/* Nobody can change it: 1, 0, or negative errno. */
+int ethtool_feature_is_fixed(const struct ethtool *device, int feature);
 /* -EOPNOTSUPP: it stays on: fixed, or wanted by another device. */
 int ethtool_feature_turn_off(const struct ethtool *device, int feature);
 

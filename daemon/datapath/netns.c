@@ -69,17 +69,11 @@ static bool is_it(const char *path, int nsid, struct seen *seen)
 	return fd >= 0 && is_new(seen, fd) && nsid_of(fd) == nsid;
 }
 
-static void closedirp(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
-}
-
 /* format has the entry's name as its one %s. */
 static int look_in(const char *folder, bool numbers, const char *format, int nsid,
 		   struct seen *seen, char ret[static PATH_MAX])
 {
-	_cleanup_(closedirp) DIR *entries = opendir(folder);
+	_cleanup_(close_dir) DIR *entries = opendir(folder);
 	const struct dirent *entry;
 	char path[PATH_MAX];
 

@@ -62,14 +62,20 @@ static int set_right(const struct ethtool *device, const struct found *found, st
 			    device->name, found->options);
 }
 
+/* device is to be closed. */
+static int open_and_find(int ifindex, struct ethtool *device, struct found *found)
+{
+	int r = ethtool_open(ifindex, device);
+
+	return r < 0 ? r : find_stripping(device, found);
+}
+
 int offload_show_tags(int ifindex, bool fix, struct diags *diags)
 {
 	_cleanup_(ethtool_close) struct ethtool device = ETHTOOL_CLOSED;
 	struct found found;
-	int r = ethtool_open(ifindex, &device);
+	int r = open_and_find(ifindex, &device, &found);
 
-	if (r >= 0)
-		r = find_stripping(&device, &found);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0; /* a device that has no features to ask for */
 	if (!found.n)
@@ -87,10 +93,8 @@ int offload_strips_tags(int ifindex, char ret[static OFFLOAD_OPTIONS_LEN])
 {
 	_cleanup_(ethtool_close) struct ethtool device = ETHTOOL_CLOSED;
 	struct found found;
-	int r = ethtool_open(ifindex, &device);
+	int r = open_and_find(ifindex, &device, &found);
 
-	if (r >= 0)
-		r = find_stripping(&device, &found);
 	if (r < 0)
 		return r;
 	memcpy(ret, found.options, sizeof(found.options));
