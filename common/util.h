@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,13 @@ static inline void close_file(FILE **file)
 	if (*file)
 		fclose(*file);
 	*file = NULL;
+}
+
+static inline void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+	*dir = NULL;
 }
 
 #define _cleanup_free_ _cleanup_(free_pointer)

@@ -210,12 +210,6 @@ static bool is_copy_name(const char *name)
 	return strspn(name, "0123456789abcdef") == HEX_DIGEST && !strcmp(name + HEX_DIGEST, SUFFIX);
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 int copies_list(const char *folder, struct paths *ret)
 {
 	_cleanup_(close_dir) DIR *dir = opendir(folder);

@@ -56,6 +56,10 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->comment = value;
 	} else if (strcmp(name, "file") == 0) {
 		options->file = value;
+	} else if (strcmp(name, "config") == 0) {
+		options->config = value;
+	} else if (strcmp(name, "try") == 0) {
+		options->try_attach = true;
 	} else if (strcmp(name, "quiet") == 0) {
 		options->quiet = true;
 	} else if (strcmp(name, "watch") == 0) {

@@ -25,6 +25,8 @@ const struct command commands[] = {
 	  run_detach },
 	{ "set", "[COMMAND NAME ...]", "add, del, test, list, ...: what is in a live set", 0,
 	  INT_MAX, OWN_SET, run_set },
+	{ "doctor", "[IFACE ...]", "why attaching would or did fail, and what to do about it", 0,
+	  INT_MAX, OWN_DOCTOR | OWN_PIN_DIR, run_doctor },
 	{ "help", "[COMMAND]", "explain xdpgate, or a command", 0, 1, 0, run_help },
 };
 const size_t n_commands = ARRAY_SIZE(commands);

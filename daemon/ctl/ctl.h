@@ -42,6 +42,8 @@ struct options {
 	const char *comment;        /* set: of entries that have none; NULL: none */
 	const char *file;           /* set: entries are there, "-": on standard input; or NULL */
 	bool quiet;                 /* set: tell failures only */
+	const char *config;         /* doctor: the policy file; NULL: the daemon's, or the usual */
+	bool try_attach;            /* doctor: attach a program for a moment */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -56,6 +58,7 @@ enum own_option {
 	OWN_SELF = 128,
 	OWN_SET = 256,
 	OWN_ACCEPT_SHRINK = 512,
+	OWN_DOCTOR = 1024,
 };
 
 struct command {
@@ -108,4 +111,5 @@ int run_off(const struct options *options, int n, char **arguments);
 int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);
 int run_set(const struct options *options, int n, char **arguments);
+int run_doctor(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);

@@ -33,6 +33,8 @@ const struct option_help option_table[] = {
 	{ "file", "FILE", "entries out of a file, one a line; -: standard input (-f)", OWN_SET,
 	  'f' },
 	{ "quiet", NULL, "tell failures only (-q)", OWN_SET, 'q' },
+	{ "config", "FILE", "the policy file (the daemon's, or " DEFAULT_CONFIG ")", OWN_DOCTOR },
+	{ "try", NULL, "attach a program for a moment; this may reset the link", OWN_DOCTOR },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

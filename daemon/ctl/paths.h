@@ -3,4 +3,5 @@
 #pragma once
 
 #define DEFAULT_SOCKET "/run/xdpgate/xdpgate.sock"
+#define DEFAULT_CONFIG "/etc/xdpgate/xdpgate.yaml"
 #define DEFAULT_PIN_DIR "/sys/fs/bpf/xdpgate"

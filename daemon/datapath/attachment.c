@@ -61,8 +61,7 @@ static int is_dispatcher(uint32_t program_id)
 	return r < 0 ? r : strcmp(info.name, "xdp_dispatcher") == 0;
 }
 
-/* Is the link a component's to the dispatcher, and which program is it? 1, 0, or errno. */
-static int component_of_link(uint32_t link_id, uint32_t dispatcher_id, uint32_t *ret_program_id)
+int attachment_component(uint32_t link_id, uint32_t dispatcher_id, uint32_t *ret_program_id)
 {
 	_cleanup_close_ int fd = bpf_link_get_fd_by_id(link_id);
 	struct bpf_link_info info = {};
@@ -86,7 +85,7 @@ static int look_behind(uint32_t dispatcher_id, uint32_t slot_id)
 	int r;
 
 	while ((r = bpf_link_get_next_id(link_id, &link_id)) == 0) {
-		r = component_of_link(link_id, dispatcher_id, &program_id);
+		r = attachment_component(link_id, dispatcher_id, &program_id);
 		if (r > 0)
 			r = program_uses_map(program_id, slot_id);
 		if (r)

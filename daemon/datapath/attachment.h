@@ -38,3 +38,7 @@ int attachment_remove(int ifindex, int slot_fd);
 /* 1 if the program uses the map, 0 if not or if there is no such program (any more), or a
  * negative errno. */
 int program_uses_map(uint32_t program_id, uint32_t map_id);
+
+/* Is the link that of a component to the dispatcher, and which program is it? 1, 0, or a negative
+ * errno. */
+int attachment_component(uint32_t link_id, uint32_t dispatcher_id, uint32_t *ret_program_id);

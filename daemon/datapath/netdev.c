@@ -10,6 +10,7 @@
 
 #include "abi.h"
 #include "kernel.h"
+#include "rtnetlink.h"
 #include "util.h"
 
 #define MAX_LOOKS 5
@@ -29,48 +30,6 @@ struct search {
 	int found; /* ifindex, of the search for a name */
 };
 
-/* --- netlink ----------------------------------------------------------------------------- */
-
-/* Ask, and call each() for every answer. 0, or negative errno. */
-static int ask(struct nlmsghdr *request, mnl_cb_t each, void *context)
-{
-	char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int r = -1;
-
-	if (!socket)
-		return -errno;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) >= 0 &&
-	    mnl_socket_sendto(socket, request, request->nlmsg_len) >= 0) {
-		unsigned int port_id = mnl_socket_get_portid(socket);
-
-		do {
-			ssize_t n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-			r = n <= 0 ? -1
-				   : mnl_cb_run(buffer, (size_t)n, request->nlmsg_seq, port_id,
-						each, context);
-			/* One answer to a question for one device has no end mark. */
-			if (r > MNL_CB_STOP && !(request->nlmsg_flags & NLM_F_DUMP))
-				r = MNL_CB_STOP;
-		} while (r > MNL_CB_STOP);
-	}
-	r = r < 0 ? -errno : 0;
-	mnl_socket_close(socket);
-	return r;
-}
-
-static struct nlmsghdr *get_link(char *buffer, uint16_t flags)
-{
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-
-	request->nlmsg_type = RTM_GETLINK;
-	request->nlmsg_flags = NLM_F_REQUEST | flags;
-	request->nlmsg_seq = 1;
-	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-	return request;
-}
-
 /* --- names ------------------------------------------------------------------------------- */
 
 static int note_index(const struct nlmsghdr *message, void *context)
@@ -87,12 +46,12 @@ static int note_index(const struct nlmsghdr *message, void *context)
 static int find_long_name(const char *name)
 {
 	char buffer[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request = get_link(buffer, 0);
+	struct nlmsghdr *request = rtnetlink_get_link(buffer, 0);
 	struct search search = {};
 	int r;
 
 	mnl_attr_put_strz(request, IFLA_ALT_IFNAME, name);
-	r = ask(request, note_index, &search);
+	r = rtnetlink_ask(request, note_index, &search);
 	return r == -ENODEV ? 0 : r < 0 ? r : search.found;
 }
 
@@ -111,15 +70,6 @@ static bool is_mac(const struct nlattr *attribute, const uint8_t *mac)
 	       memcmp(mnl_attr_get_payload(attribute), mac, MAC_BYTES) == 0;
 }
 
-static int note_attribute(const struct nlattr *attribute, void *context)
-{
-	const struct nlattr **attributes = context;
-
-	if (mnl_attr_type_valid(attribute, IFLA_MAX) > 0)
-		attributes[mnl_attr_get_type(attribute)] = attribute;
-	return MNL_CB_OK;
-}
-
 static int note_candidate(const struct nlmsghdr *message, void *context)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
@@ -129,7 +79,7 @@ static int note_candidate(const struct nlmsghdr *message, void *context)
 
 	if (message->nlmsg_type != RTM_NEWLINK || search->n == MAX_CANDIDATES)
 		return MNL_CB_OK;
-	mnl_attr_parse(message, sizeof(*link), note_attribute, attributes);
+	mnl_attr_parse(message, sizeof(*link), rtnetlink_note_attribute, attributes);
 	if (!is_mac(attributes[IFLA_ADDRESS], search->mac) &&
 	    !is_mac(attributes[IFLA_PERM_ADDRESS], search->mac))
 		return MNL_CB_OK;
@@ -164,7 +114,7 @@ static int find_candidates(const char *port, struct search *search)
 		*search = (struct search){};
 		if (!read_mac(port, search->mac))
 			return -EINVAL;
-		r = ask(get_link(buffer, NLM_F_DUMP), note_candidate, search);
+		r = rtnetlink_ask(rtnetlink_get_link(buffer, NLM_F_DUMP), note_candidate, search);
 	}
 	return r;
 }

@@ -15,3 +15,9 @@
  * remedy in diags. A device that knows no such thing strips none: 0.
  */
 int offload_show_tags(int ifindex, bool fix, struct diags *diags);
+
+#define OFFLOAD_OPTIONS_LEN 96
+
+/* Does the driver strip tags? 1: ret is what turns that off behind `ethtool -K DEVICE`; 0, or
+ * negative errno. */
+int offload_strips_tags(int ifindex, char ret[static OFFLOAD_OPTIONS_LEN]);

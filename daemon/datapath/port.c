@@ -165,8 +165,7 @@ static bool mtu_is_too_large(int r)
 	return r == -EINVAL && strstr(kernel_words(), "MTU");
 }
 
-/* What a person can do about a refused attach. */
-static const char *attach_remedy(int r)
+const char *port_attach_remedy(int r)
 {
 	if (mtu_is_too_large(r))
 		return "lower the MTU";
@@ -194,7 +193,7 @@ static int attach_error(struct diags *diags, int r, const char *name, enum attac
 {
 	const char *wanted = mode == ATTACH_NATIVE ? "native" : "generic";
 	const char *other = mode == ATTACH_NATIVE ? "generic" : "native";
-	const char *remedy = attach_remedy(r);
+	const char *remedy = port_attach_remedy(r);
 
 	if (r != -EPROTOTYPE)
 		return kernel_error(diags, r, "cannot attach to %s in %s mode%s%s", name, wanted,

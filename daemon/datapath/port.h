@@ -50,6 +50,10 @@ int port_is_attached(const struct port *port);
 int port_attach(const struct pins *pins, int ifindex, enum attach_mode mode, bool fail_closed,
 		struct port **ret, struct diags *diags);
 
+/* What a person can do about an attach that was refused with r; NULL: nothing is known. The
+ * kernel's words, as they are now, tell some apart. */
+const char *port_attach_remedy(int r);
+
 /* Take the entry off the device (other programs stay) and remove the port's pins. */
 int port_detach(const struct pins *pins, struct port *port, struct diags *diags);
 

@@ -76,7 +76,7 @@ static bool is_full(struct live_sets *sets, struct set *set, struct diags *diags
 
 	if (live_set_count(set) < set->size)
 		return false;
-	live_sets_tick(sets, diags); /* what has ended makes room */
+	live_remove_ended(sets, set, LIVE_TICK_ENTRIES); /* what has ended makes room */
 	if (live_set_count(set) < set->size)
 		return false;
 	set->full++;
@@ -186,32 +186,30 @@ static void conclude(struct live_sets *sets, struct set *set, const struct live_
 	live_journal_sync(sets, set, diags);
 }
 
-/* A set that entries may be added to. */
-static int need_open_set(struct live_sets *sets, const char *name, struct set **ret,
-			 struct diags *diags)
+/* A set that entries may be added to; NULL, reported: *ret says why. */
+static struct set *need_open_set(struct live_sets *sets, const char *name, int *ret,
+				 struct diags *diags)
 {
 	struct set *set = live_need_set(sets, name, diags);
 
-	if (!set)
-		return -ENOENT;
-	if (set->parked)
-		return diag_error(
-			diags, NULL,
-			"no policy names the live set '%s': it can be listed and flushed, "
-			"and nothing can be added",
-			set->name);
-	*ret = set;
-	return 0;
+	*ret = -ENOENT;
+	if (!set || !set->parked)
+		return set;
+	*ret = diag_error(diags, NULL,
+			  "no policy names the live set '%s': it can be listed and flushed, and "
+			  "nothing can be added",
+			  set->name);
+	return NULL;
 }
 
 int live_sets_add(struct live_sets *sets, const char *name, const struct live_request *items,
 		  size_t n, struct live_result *ret, struct diags *diags)
 {
 	struct live_result result = {};
-	struct set *set = NULL;
-	int r = need_open_set(sets, name, &set, diags);
+	int r;
+	struct set *set = need_open_set(sets, name, &r, diags);
 
-	if (r < 0)
+	if (!set)
 		return r;
 	for (size_t i = 0; i < n; i++)
 		add_one(sets, set, &items[i], i, &result, diags);
@@ -339,6 +337,19 @@ static void store_freep(struct live_store **store)
 	live_store_free(*store);
 }
 
+static int refuse_all(const struct set *set, const struct live_result *result, struct diags *diags)
+{
+	const struct live_refusal *first = result->refusals;
+
+	if (!first || !result->n_refusals)
+		return -ENOMEM;
+	return diag_error(diags, NULL,
+			  "%llu entries may not be in the live set '%s', the first is number %zu: "
+			  "%s; nothing has changed",
+			  (unsigned long long)result->refused, set->name, first->index + 1,
+			  first->why);
+}
+
 /* The entries are all of the set's, from one moment on. */
 static int exchange(struct live_sets *sets, struct set *set, const struct live_request *items,
 		    size_t n, struct live_result *ret, struct diags *diags)
@@ -355,13 +366,7 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 		return r;
 	count = live_store_count(store, FAMILY_V4) + live_store_count(store, FAMILY_V6);
 	if (result.refused)
-		return diag_error(
-			diags, NULL,
-			"%llu entries may not be in the live set '%s', the first is number "
-			"%zu: %s; nothing has changed",
-			(unsigned long long)result.refused, set->name,
-			result.n_refusals ? result.refusals[0].index + 1 : 0,
-			result.n_refusals ? result.refusals[0].why : "out of memory");
+		return refuse_all(set, &result, diags);
 	if (!set->parked && count > set->size) {
 		set->full++;
 		return diag_error(diags, NULL,
@@ -386,10 +391,10 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 int live_sets_replace(struct live_sets *sets, const char *name, const struct live_request *items,
 		      size_t n, struct live_result *ret, struct diags *diags)
 {
-	struct set *set = NULL;
-	int r = need_open_set(sets, name, &set, diags);
+	int r;
+	struct set *set = need_open_set(sets, name, &r, diags);
 
-	if (r < 0)
+	if (!set)
 		return r;
 	return exchange(sets, set, items, n, ret, diags);
 }

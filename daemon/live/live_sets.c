@@ -12,8 +12,6 @@
 #include "diag.h"
 #include "util.h"
 
-#define TICK_ENTRIES 512 /* removed in one go, so that others get their turn */
-
 /* --- time -------------------------------------------------------------------------------- */
 
 uint32_t live_now(void)
@@ -433,8 +431,7 @@ bool live_sets_is_writer(const struct live_sets *sets, uid_t uid)
 
 /* --- the end of entries ------------------------------------------------------------------ */
 
-/* At most so many; how many there were. */
-static size_t remove_ended(struct live_sets *sets, struct set *set, size_t most)
+size_t live_remove_ended(struct live_sets *sets, struct set *set, size_t most)
 {
 	struct kernel_side side = { .sets = sets, .set = set };
 	uint32_t now = live_now();
@@ -456,12 +453,12 @@ static size_t remove_ended(struct live_sets *sets, struct set *set, size_t most)
 
 void live_sets_tick(struct live_sets *sets, struct diags *diags)
 {
-	size_t left = TICK_ENTRIES;
+	size_t left = LIVE_TICK_ENTRIES;
 
 	for (size_t i = sets->n; i-- > 0;) {
 		struct set *set = sets->items[i];
 
-		left -= remove_ended(sets, set, left);
+		left -= live_remove_ended(sets, set, left);
 		if (set->journal && journal_is_wasteful(set->journal, live_set_count(set)))
 			live_rewrite_journal(sets, set, diags);
 		live_drop_if_idle(sets, set);

@@ -59,6 +59,10 @@ void live_drop_if_idle(struct live_sets *sets, struct set *set);
 /* After entries were removed: packets need not ask tries that are empty. */
 void live_note_empty(struct live_sets *sets, const struct set *set);
 
+#define LIVE_TICK_ENTRIES 512 /* removed in one go, so that others get their turn */
+/* Remove entries that have ended, at most so many; how many there were. */
+size_t live_remove_ended(struct live_sets *sets, struct set *set, size_t most);
+
 /* --- live_judge.c --- */
 
 enum live_verb { LIVE_ADD, LIVE_REMOVE };

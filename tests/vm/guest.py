@@ -70,3 +70,27 @@ class Guest(netlab.Namespace):
         target = pathlib.Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+
+
+class Cards:
+    """For a case with a router and a sender: devices that only the machine has."""
+
+    def card(self, device="eth0", namespace=None):
+        """Move one of the machine's two cards to where it is wanted, and up."""
+        netlab.run(["modprobe", "virtio_net"])
+        namespace = namespace or self.router
+        Guest().ip("link", "set", device, "netns", namespace.name)
+        self.addCleanup(namespace.ip, "link", "set", device, "mtu", 1500, "netns", "1",
+                        check=False)
+        namespace.ip("link", "set", device, "up")
+        netlab.wait_for(lambda: namespace.link(device)["operstate"] == "UP", f"{device} is up")
+
+    def bond(self, mode, slaves=("xg0",)):
+        self.router.ip("link", "add", "bond7", "type", "bond", "mode", mode, "miimon", 100)
+        for slave in slaves:
+            self.router.ip("link", "set", slave, "down")
+            self.router.ip("link", "set", slave, "master", "bond7")
+        self.router.ip("link", "set", "bond7", "up")
+        if not slaves:  # then it has no carrier
+            return
+        netlab.wait_for(lambda: self.router.link("bond7")["operstate"] == "UP", "bond7 is up")

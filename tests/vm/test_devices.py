@@ -10,7 +10,7 @@ import guest  # first: it knows where the others are
 import netlab
 import tap
 from edge import Edge
-from guest import Guest, OURS, components, note
+from guest import Cards, OURS, components, note
 from netlab import BPFFS, run
 
 POLICY = """
@@ -71,18 +71,8 @@ class Case(unittest.TestCase):
         return gate
 
 
-class Devices(Case):
+class Devices(Cards, Case):
     """The router's namespace gets a device of each kind."""
-
-    def card(self, device="eth0", namespace=None):
-        """Move one of the machine's two cards to where it is wanted, and up."""
-        run(["modprobe", "virtio_net"])
-        namespace = namespace or self.router
-        Guest().ip("link", "set", device, "netns", namespace.name)
-        self.addCleanup(namespace.ip, "link", "set", device, "mtu", 1500, "netns", "1",
-                        check=False)
-        namespace.ip("link", "set", device, "up")
-        netlab.wait_for(lambda: namespace.link(device)["operstate"] == "UP", f"{device} is up")
 
     def test_virtio(self):
         """a network card: native mode, through the dispatcher, counted exactly"""
@@ -116,14 +106,6 @@ class Devices(Case):
         self.router.ip("link", "set", "eth0", "mtu", 1500)
         gate.ctl("detach")
         self.assertIsNone(netlab.attached_program(self.router, "eth0"))
-
-    def bond(self, mode, slaves=("xg0",)):
-        self.router.ip("link", "add", "bond7", "type", "bond", "mode", mode, "miimon", 100)
-        for slave in slaves:
-            self.router.ip("link", "set", slave, "down")
-            self.router.ip("link", "set", slave, "master", "bond7")
-        self.router.ip("link", "set", "bond7", "up")
-        netlab.wait_for(lambda: self.router.link("bond7")["operstate"] == "UP", "bond7 is up")
 
     def test_bond(self):
         """a bond: attached to it, its members filter"""
