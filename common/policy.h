@@ -55,6 +55,7 @@ struct prefix_set {
 	size_t n_v4;
 	struct prefix_v6 *v6;
 	size_t n_v6;
+	bool varies; /* it holds what list files or the addresses of the machine are just now */
 	struct notes notes;
 	struct expiry expiry;
 };
@@ -153,6 +154,7 @@ struct rule {
 	char name[NAME_LEN]; /* of one that a group brings: GROUP/RULE; unique in the ruleset */
 	struct place place;
 	bool from_group;
+	bool never;           /* it matches nothing, which the loader has said already */
 	bool shadow;          /* it only counts and goes on, whatever its verdict says */
 	struct expiry expiry; /* past: it never matches */
 	struct notes notes;
@@ -288,6 +290,7 @@ struct policy {
 	bool uses_self;              /* something in it depends on the local addresses, */
 	uint32_t n_self;             /* which are so many */
 	bool fail_closed;            /* entry program with an empty slot: drop instead of pass */
+	bool partly_analysed;        /* it is too large to compare all rules: see analysis.h */
 	int64_t next_expiry;         /* when the next rule or set ends; 0: none will */
 	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
 };

@@ -92,6 +92,7 @@ static void check_protocols(struct loader *loader, const struct rule_draft *draf
 		if (holds(proto, carriers[i].proto))
 			return;
 	}
+	draft->rule->never = true;
 	if (carried)
 		node_warning(loader, draft_field(draft, "proto")->key,
 			     "this rule never matches: the protocols of 'proto' do not carry '%s'",
@@ -106,14 +107,16 @@ void rule_check(struct loader *loader, const struct rule_draft *draft)
 	static const char *const ip_fields[] = { "src",   "dst",       "proto",    "sport",
 						 "dport", "tcp-flags", "icmp",     "length",
 						 "ttl",   "dscp",      "fragment", "ip-options" };
-	const struct rule *rule = draft->rule;
+	struct rule *rule = draft->rule;
 	const char *upper = first_upper_field(draft);
 
 	check_protocols(loader, draft);
-	if (upper && !may_hold(&rule->scalar[FIELD_FRAGMENT], FRAGMENT_NONE, FRAGMENT_FIRST))
+	if (upper && !may_hold(&rule->scalar[FIELD_FRAGMENT], FRAGMENT_NONE, FRAGMENT_FIRST)) {
+		rule->never = true;
 		node_warning(loader, draft_field(draft, upper)->key,
 			     "this rule never matches: a later fragment does not carry '%s'",
 			     upper);
+	}
 	if (holds(&rule->scalar[FIELD_ETHERTYPE], 0x0800) ||
 	    holds(&rule->scalar[FIELD_ETHERTYPE], 0x86dd))
 		return;
@@ -122,6 +125,7 @@ void rule_check(struct loader *loader, const struct rule_draft *draft)
 
 		if (!field)
 			continue;
+		rule->never = true;
 		node_warning(loader, field->key,
 			     "this rule never matches: only IP packets carry '%s', and 'ethertype' "
 			     "excludes them",
@@ -147,17 +151,19 @@ static int resolve_policies(struct loader *loader)
 	return r;
 }
 
-static void warn_at(struct loader *loader, const struct place *place, size_t width,
-		    const char *message, const char *name)
+void warn_at(struct loader *loader, const struct place *place, size_t width, const char *format,
+	     ...)
 {
 	const struct source *source = documents_source(&loader->documents, place->file);
 	size_t offset = source->lines[place->line - 1] + place->column - 1;
 	struct diag_place at = source_place(source, offset, width);
+	va_list args;
 
 	if (source->builtin) /* nobody needs all of it */
 		return;
-
-	diag_warning(loader->diags, &at, message, name);
+	va_start(args, format);
+	diag_addv(loader->diags, SEVERITY_WARNING, &at, format, args);
+	va_end(args);
 }
 
 /* Could a frame of the interface satisfy the condition on its VLAN? NULL: there is none. */
@@ -232,5 +238,5 @@ int policy_check(struct loader *loader, int r)
 			warn_at(loader, &loader->named_sets[i].place,
 				strlen(loader->set_names.names[i]), "no rule uses set '%s'",
 				loader->set_names.names[i]);
-	return 0;
+	return policy_find(loader);
 }

@@ -359,12 +359,17 @@ int ruleset_fill(struct loader *loader, struct ruleset_draft *draft);
 /* Free the groups; none is fine. */
 void groups_done(struct loader *loader);
 
-/* --- check.c, actions.c, interfaces.c --- */
+/* --- check.c, findings.c, actions.c, interfaces.c --- */
 
+/* Warn at a place that is not a node's; not of what comes with xdpgate. */
+void warn_at(struct loader *loader, const struct place *place, size_t width, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Warn of rules that can never match. */
 void rule_check(struct loader *loader, const struct rule_draft *draft);
 /* What can only be said when all is read. r is how that went; returned, or worse. */
 int policy_check(struct loader *loader, int r);
+/* Warn of what analysis.h finds. 0 or -ENOMEM. */
+int policy_find(struct loader *loader);
 /* The port that redirects name, as index in the policy; made if new. 0 or -ENOMEM. */
 int redirect_find(struct loader *loader, const struct node *node, uint32_t *ret);
 /* Number the redirects by their first use in the rules, whatever the order of reading was: tables

@@ -144,6 +144,7 @@ static int add_prefixes(struct loader *loader, const struct node *item, struct s
 		memcpy(to->v6 + to->n_v6, set->v6, set->n_v6 * sizeof(*to->v6));
 	to->n_v4 += set->n_v4;
 	to->n_v6 += set->n_v6;
+	to->varies |= set->varies;
 	return 0;
 }
 

@@ -72,6 +72,7 @@ static int self_resolve(struct loader *loader, const struct node *item, const ch
 		if (r < 0)
 			return r;
 		loader->has_self_set = true;
+		loader->policy->sets[loader->self_set].varies = true;
 		loader->policy->uses_self = true;
 		loader->policy->n_self = self ? (uint32_t)(self->n_v4 + self->n_v6) : 0;
 	}

@@ -181,6 +181,9 @@ static int give_content(struct loader *loader, struct set_draft *draft)
 		policy->sets[index].v4 = TAKE_PTR(content->prefixes.v4);
 		policy->sets[index].n_v6 = content->prefixes.n_v6;
 		policy->sets[index].v6 = TAKE_PTR(content->prefixes.v6);
+		policy->sets[index].varies = draft->file || draft->files || draft->glob ||
+					     content->prefixes.varies ||
+					     draft->except.prefixes.varies;
 	}
 	return 0;
 }

@@ -167,6 +167,11 @@ int run_check(const struct options *options, int n, char **arguments)
 		print_contents(path, policy);
 	if (tables && diags.n_errors == 0 && options->verbose && !options->json)
 		tables_describe(policy, tables, normalised ? stderr : stdout);
+	if (policy && diags.n_errors == 0 && options->verbose && policy->partly_analysed &&
+	    !options->json)
+		fprintf(normalised ? stderr : stdout,
+			"  too many rules, or too large sets, to compare all rules with each other: "
+			"there may be more to warn of\n");
 	if (policy && diags.n_errors == 0 && !normalised && !options->json)
 		print_self(options, policy);
 	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
