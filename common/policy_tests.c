@@ -217,7 +217,7 @@ static int thin_set(const struct prefix_set *set, const struct addresses *addres
 static int thin_sets(const struct policy *policy, struct policy *thin)
 {
 	struct addresses addresses = {};
-	int r = collect_addresses(policy, &addresses);
+	int r = collect_addresses(thin, &addresses);
 
 	for (size_t i = 0; !r && i < policy->n_sets; i++)
 		r = thin_set(&policy->sets[i], &addresses, &thin->sets[i]);
@@ -244,23 +244,40 @@ static int run_all(const struct policy *policy, uint8_t *frame, struct diags *di
 	return r;
 }
 
+int policy_thin(const struct policy *policy, struct policy_test *tests, size_t n_tests,
+		struct policy *ret)
+{
+	*ret = *policy;
+	ret->tests = tests;
+	ret->n_tests = n_tests;
+	ret->sets = calloc(policy->n_sets + 1, sizeof(*ret->sets));
+	return ret->sets ? thin_sets(policy, ret) : -ENOMEM;
+}
+
+void policy_thin_done(struct policy *thin)
+{
+	for (size_t i = 0; thin->sets && i < thin->n_sets; i++) {
+		free(thin->sets[i].v4);
+		free(thin->sets[i].v6);
+	}
+	free(thin->sets);
+	*thin = (struct policy){ 0 };
+}
+
 int policy_tests_run(const struct policy *policy, struct diags *diags)
 {
 	_cleanup_free_ uint8_t *frame = NULL;
-	struct policy thin = *policy;
+	struct policy thin;
 	int r;
 
 	if (!policy->n_tests)
 		return 0;
 	frame = malloc(TEST_FRAME_MAX);
-	thin.sets = calloc(policy->n_sets + 1, sizeof(*thin.sets));
-	r = frame && thin.sets ? thin_sets(policy, &thin) : -ENOMEM;
+	r = policy_thin(policy, policy->tests, policy->n_tests, &thin);
+	if (!r && !frame)
+		r = -ENOMEM;
 	if (!r)
 		r = run_all(&thin, frame, diags);
-	for (size_t i = 0; thin.sets && i < thin.n_sets; i++) {
-		free(thin.sets[i].v4);
-		free(thin.sets[i].v6);
-	}
-	free(thin.sets);
+	policy_thin_done(&thin);
 	return r;
 }

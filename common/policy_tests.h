@@ -34,6 +34,15 @@ int policy_test_judge(const struct policy *policy, const struct policy_test *tes
 /* Judge all tests by the oracle. 0, -EINVAL (an error in diags for each that failed), -ENOMEM. */
 int policy_tests_run(const struct policy *policy, struct diags *diags);
 
+/*
+ * policy_thin() - the policy with sets of only those prefixes that the tests' addresses lie in: the
+ * oracle answers the same for their packets, and quickly. ret shares all else with policy, which is
+ * to outlive it. 0 or -ENOMEM; policy_thin_done() in any case, on zeroes, too.
+ */
+int policy_thin(const struct policy *policy, struct policy_test *tests, size_t n_tests,
+		struct policy *ret);
+void policy_thin_done(struct policy *thin);
+
 /* What the test expects, as the policy file says it: "drop/bcp38". */
 #define TEST_EXPECTED_LEN (2 * NAME_LEN)
 void policy_test_expected(const struct policy *policy, const struct policy_test *test,

@@ -96,6 +96,10 @@ struct load_options {
 	bool accept_shrink;
 };
 
+/* As policy_load_text(), as policy_load_with(). */
+int policy_load_text_with(const char *path, const char *text, size_t len,
+			  const struct load_options *options, struct policy **ret,
+			  struct diags *diags);
 /* As policy_load(). */
 int policy_load_with(const char *path, const struct load_options *options, struct policy **ret,
 		     struct diags *diags);

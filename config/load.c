@@ -109,8 +109,9 @@ static void loader_done(struct loader *loader)
 	policy_free(loader->policy);
 }
 
-static int load_text(const char *path, const char *text, size_t len,
-		     const struct load_options *options, struct policy **ret, struct diags *diags)
+int policy_load_text_with(const char *path, const char *text, size_t len,
+			  const struct load_options *options, struct policy **ret,
+			  struct diags *diags)
 {
 	_cleanup_(loader_done) struct loader loader = {
 		.diags = diags,
@@ -145,7 +146,7 @@ static int load_text(const char *path, const char *text, size_t len,
 int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret,
 		     struct diags *diags)
 {
-	return load_text(path, text, len, &(struct load_options){ 0 }, ret, diags);
+	return policy_load_text_with(path, text, len, &(struct load_options){ 0 }, ret, diags);
 }
 
 int policy_file_read(const char *path, struct list_cache *cache, bool again, char **ret,
@@ -185,7 +186,7 @@ int policy_load_with(const char *path, const struct load_options *options, struc
 				  r == -ENOENT ? "; write one: see xdpgate.yaml(5), and "
 						 "/usr/share/doc/xdpgate for examples"
 					       : "");
-	return load_text(path, text, len, options, ret, diags);
+	return policy_load_text_with(path, text, len, options, ret, diags);
 }
 
 int policy_load(const char *path, struct policy **ret, struct diags *diags)

@@ -153,6 +153,8 @@ int gate_check(struct gate *gate, const char *path, struct diags *diags);
 int gate_get_status(struct gate *gate, struct gate_status *ret);
 int gate_get_stats(struct gate *gate, struct stats *ret);
 int gate_get_rules(struct gate *gate, struct gate_rules *ret);
+/* The policy in force as a policy file, normalised, with what its lists hold; caller frees. */
+int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, struct diags *diags);
 
 /* Live sets: as live_sets_add() and the others of live_sets.h. */
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,

@@ -87,6 +87,7 @@ static const struct method methods[] = {
 	{ GATE, "Status", RIGHT_LOOK, false, run_status },
 	{ GATE, "Stats", RIGHT_LOOK, false, run_stats, { { "interval_ms", JSON_INTEGER } } },
 	{ GATE, "Rules", RIGHT_LOOK, false, run_rules },
+	{ GATE, "Policy", RIGHT_CHANGE, false, run_policy },
 	{ GATE, "Check", RIGHT_LOOK, false, run_check, { { "path", JSON_STRING } } },
 	{ GATE, "Reload", RIGHT_CHANGE, true, run_reload, { { "accept_shrink", JSON_TRUE } } },
 	{ GATE, "Off", RIGHT_CHANGE, true, run_off, { { "interface", JSON_STRING } } },

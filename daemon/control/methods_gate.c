@@ -121,6 +121,25 @@ void run_rules(struct session *session, const struct call *call)
 	gate_rules_free(&rules);
 }
 
+void run_policy(struct session *session, const struct call *call)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t generation = 0;
+	struct diags diags = {};
+	int r = gate_get_policy(session->control->gate, &text, &generation, &diags);
+
+	if (r < 0) {
+		method_explain(&diags, "cannot tell the policy", r);
+		session_error(session, GATE ".CheckFailed", answer_diags(&diags));
+	} else {
+		session_reply(session,
+			      json_pack("{s:o, s:o}", "generation", wire_uint(generation), "text",
+					wire_string(text)),
+			      false);
+	}
+	diags_free(&diags);
+}
+
 void run_check(struct session *session, const struct call *call)
 {
 	const char *path = string_of(call, "path");

@@ -46,6 +46,8 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->accept_shrink = true;
 	} else if (strcmp(name, "builtin") == 0) {
 		options->builtin = value ? value : "";
+	} else if (strcmp(name, "against") == 0) {
+		options->against = value;
 	} else if (strcmp(name, "print") == 0) {
 		options->print = true;
 	} else if (strcmp(name, "verbose") == 0) {

@@ -10,12 +10,13 @@
 #include <stdint.h>
 
 /* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
-#define EXIT_CODES(X)                                                                              \
-	X(EXIT_OK, 0, "done; warnings are possible")                                               \
-	X(EXIT_FAILED, 1,                                                                          \
-	  "the request failed: a bad policy, an unknown interface, ...; or not in the set")        \
-	X(EXIT_USAGE, 2, "wrong use of this command")                                              \
-	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                         \
+#define EXIT_CODES(X)                                                                                 \
+	X(EXIT_OK, 0, "done; warnings are possible")                                                  \
+	X(EXIT_FAILED, 1,                                                                             \
+	  "the request failed: a bad policy, an unknown interface, ...; or not in the set; of diff: " \
+	  "they differ")                                                                              \
+	X(EXIT_USAGE, 2, "wrong use of this command; of diff: a bad policy")                          \
+	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                            \
 	X(EXIT_DENIED, 4, "not permitted")
 
 enum exit_code {
@@ -36,6 +37,7 @@ struct options {
 	bool result;                /* reload: do not reload, tell how the last one went */
 	bool accept_shrink;         /* reload: list files may have lost what they like */
 	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
+	const char *against;        /* check: "live": compare with what is in force; or NULL */
 	bool print;                 /* check: print the normalised policy */
 	bool verbose;               /* check: tell of the tables, too */
 	const char *timeout;        /* set: how long entries shall hold; NULL: as the set says */
@@ -59,6 +61,7 @@ enum own_option {
 	OWN_SET = 256,
 	OWN_ACCEPT_SHRINK = 512,
 	OWN_DOCTOR = 1024,
+	OWN_AGAINST = 1 << 20,
 };
 
 struct command {
@@ -105,6 +108,7 @@ int run_stats(const struct options *options, int n, char **arguments);
 int run_rules(const struct options *options, int n, char **arguments);
 int run_reload(const struct options *options, int n, char **arguments);
 int run_check(const struct options *options, int n, char **arguments);
+int run_diff(const struct options *options, int n, char **arguments);
 int run_fields(const struct options *options, int n, char **arguments);
 int run_schema(const struct options *options, int n, char **arguments);
 int run_off(const struct options *options, int n, char **arguments);

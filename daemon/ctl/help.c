@@ -25,6 +25,7 @@ const struct option_help option_table[] = {
 	  OWN_PRINT, 'n' },
 	{ "verbose", NULL, "tell of the tables, too: their size, and what a packet is looked up by",
 	  OWN_VERBOSE },
+	{ "against", "live", "compare with the policy in force, as diff does", OWN_AGAINST },
 	{ "self", "ADDR[,ADDR]", "what $self holds, instead of the addresses of this machine",
 	  OWN_SELF },
 	{ "timeout", "TIME", "how long entries hold: 90s, 1h30m, 2d, never (as the set says)",

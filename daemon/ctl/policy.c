@@ -8,14 +8,14 @@
 #include "local.h"
 #include "policy.h"
 #include "policy_tests.h"
+#include "policy_text.h"
 #include "prefix.h"
 #include "request.h"
 #include "text.h"
 #include "util.h"
 #include "wire.h"
 
-/* As wants_color(), for diagnostics. */
-static bool wants_color_on_stderr(const struct options *options)
+bool wants_color_on_stderr(const struct options *options)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -76,6 +76,11 @@ static int parse_self(const char *text, struct local_addresses *self)
 	return 0;
 }
 
+int read_self(const struct options *options, struct local_addresses *self)
+{
+	return options->self ? parse_self(options->self, self) : local_addresses_read(self);
+}
+
 /* What `$self` held for this check: it is not a property of the file. */
 static void print_self(const struct options *options, const struct policy *policy)
 {
@@ -104,8 +109,7 @@ static void print_contents(const char *path, const struct policy *policy)
 	printf("\n");
 }
 
-/* The normalised policy as text; caller frees. NULL when out of memory. */
-static char *print_policy(const struct policy *policy)
+char *print_policy(const struct policy *policy)
 {
 	char *text = NULL;
 	size_t size;
@@ -142,7 +146,16 @@ int run_check(const struct options *options, int n, char **arguments)
 
 	if (options->builtin)
 		return show_builtin(options);
-	r = options->self ? parse_self(options->self, &self) : local_addresses_read(&self);
+	if (options->against && strcmp(options->against, "live") != 0) {
+		fprintf(stderr,
+			"xdpgate: --against %s: it compares with 'live', the policy in "
+			"force, only\n",
+			options->against);
+		return EXIT_USAGE;
+	}
+	if (options->against)
+		return run_diff(options, n, arguments);
+	r = read_self(options, &self);
 	if (r == -EINVAL && options->self)
 		return EXIT_USAGE;
 	if (r < 0)

@@ -121,6 +121,21 @@ int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
 	return r;
 }
 
+int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, struct diags *diags)
+{
+	_cleanup_fclose_ FILE *file = fake_gate_open(gate, "policy");
+	size_t size = 0;
+	char *text = NULL;
+
+	if (!file || getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		return diag_error(diags, NULL, "the policy in force was adopted");
+	}
+	*ret = text;
+	*ret_generation = gate->generation;
+	return 0;
+}
+
 int gate_check(struct gate *gate, const char *path, struct diags *diags)
 {
 	fake_gate_note(gate, "check %s", path ? path : "-");

@@ -236,6 +236,11 @@ uint64_t gate_next_expiry(const struct gate *gate)
 	return gate->next_expiry;
 }
 
+int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, struct diags *diags)
+{
+	return -ENODATA;
+}
+
 int gate_check(struct gate *gate, const char *path, struct diags *diags)
 {
 	return 0;
