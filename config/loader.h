@@ -362,8 +362,8 @@ void groups_done(struct loader *loader);
 /* --- check.c, findings.c, actions.c, interfaces.c --- */
 
 /* Warn at a place that is not a node's; not of what comes with xdpgate. */
-void warn_at(struct loader *loader, const struct place *place, size_t width, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void warn_at(struct loader *loader, const struct place *place, size_t width, const char *format,
+	     ...) __attribute__((format(printf, 4, 5)));
 /* Warn of rules that can never match. */
 void rule_check(struct loader *loader, const struct rule_draft *draft);
 /* What can only be said when all is read. r is how that went; returned, or worse. */
