@@ -97,6 +97,27 @@ class UnderTraffic(unittest.TestCase):
                             f"no more than {maps} BPF maps")
 
 
+class Difference(unittest.TestCase):
+    """What a reload would change, out of the real daemon."""
+
+    def test_diff(self):
+        """diff: the policy in force against the edited file; a reload makes them the same"""
+        with Edge() as lab:
+            gate = lab.gate(POLICY_A).start()
+            self.assertEqual(gate.ctl("diff").stdout, "no difference\n")
+            gate.set_policy(POLICY_A.replace("203.0.113.99", "203.0.113.97"))
+            for _ in range(2):  # to ask changes nothing
+                told = gate.ctl("diff", check=False).stdout
+                self.assertIn("~ rule edge/by-b: {src: 203.0.113.97} drop; before: "
+                              "{src: 203.0.113.99} drop", told)
+                self.assertIn("drop/by-b, pass/default before: --in transit --src 203.0.113.97",
+                              told)
+            generation = gate.stats().generation
+            gate.hangup()
+            self.assertEqual(gate.ctl("diff").stdout, "no difference\n")
+            self.assertGreater(gate.stats().generation, generation)
+
+
 class Bad(unittest.TestCase):
     """Bad policies at reload."""
 
