@@ -246,17 +246,6 @@ static int search_ruleset(struct search *search)
 
 /* --- a way in ----------------------------------------------------------------------------- */
 
-static bool holds(const struct scalar_match *match, uint32_t value)
-{
-	bool found = false;
-
-	if (!match->present)
-		return true;
-	for (size_t i = 0; i < match->n_ranges && !found; i++)
-		found = value >= match->ranges[i].first && value <= match->ranges[i].last;
-	return found != match->negated;
-}
-
 static bool names_self(const struct policy *policy, const struct address_match *match)
 {
 	for (size_t i = 0; match->present && !match->negated && i < match->n_sets; i++)
@@ -269,12 +258,14 @@ static bool names_self(const struct policy *policy, const struct address_match *
 static bool is_way_in(const struct policy *policy, const struct rule *rule)
 {
 	return decides(rule) && rule->verdict == VERDICT_PASS &&
-	       holds(&rule->scalar[FIELD_PROTO], 6) && holds(&rule->scalar[FIELD_SPORT], 49152) &&
-	       holds(&rule->scalar[FIELD_TCP_FLAGS], 0x02) && !rule->scalar[FIELD_ICMP].present &&
-	       (holds(&rule->scalar[FIELD_ETHERTYPE], 0x0800) ||
-		holds(&rule->scalar[FIELD_ETHERTYPE], 0x86dd)) &&
-	       holds(&rule->scalar[FIELD_FRAGMENT], FRAGMENT_NONE) &&
-	       (holds(&rule->scalar[FIELD_DPORT], 22) ||
+	       scalar_match_holds(&rule->scalar[FIELD_PROTO], 6) &&
+	       scalar_match_holds(&rule->scalar[FIELD_SPORT], 49152) &&
+	       scalar_match_holds(&rule->scalar[FIELD_TCP_FLAGS], 0x02) &&
+	       !rule->scalar[FIELD_ICMP].present &&
+	       (scalar_match_holds(&rule->scalar[FIELD_ETHERTYPE], 0x0800) ||
+		scalar_match_holds(&rule->scalar[FIELD_ETHERTYPE], 0x86dd)) &&
+	       scalar_match_holds(&rule->scalar[FIELD_FRAGMENT], FRAGMENT_NONE) &&
+	       (scalar_match_holds(&rule->scalar[FIELD_DPORT], 22) ||
 		names_self(policy, &rule->address[ADDRESS_DST]));
 }
 

@@ -196,6 +196,17 @@ struct policy *policy_free(struct policy *policy)
 	return NULL;
 }
 
+bool scalar_match_holds(const struct scalar_match *match, uint32_t value)
+{
+	bool found = false;
+
+	if (!match->present)
+		return true;
+	for (size_t i = 0; i < match->n_ranges && !found; i++)
+		found = value >= match->ranges[i].first && value <= match->ranges[i].last;
+	return found != match->negated;
+}
+
 #define X(id, name, ...) [id] = name,
 static const char *const verdict_names[] = { VERDICTS(X) };
 static const char *const reason_names[] = { REASONS(X) };

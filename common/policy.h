@@ -304,6 +304,9 @@ static inline void policy_freep(struct policy **policy)
 	policy_free(*policy);
 }
 
+/* Does the condition hold for a packet whose field has the value? */
+bool scalar_match_holds(const struct scalar_match *match, uint32_t value);
+
 /* A copy that owns all it has, under another name. 0, or -ENOMEM with *ret untouched. */
 int rule_copy(const struct rule *rule, const char *name, struct rule *ret);
 void rule_done(struct rule *rule);

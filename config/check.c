@@ -9,17 +9,6 @@
 
 #include "util.h"
 
-static bool holds(const struct scalar_match *match, uint32_t value)
-{
-	bool found = false;
-
-	if (!match->present)
-		return true;
-	for (size_t i = 0; i < match->n_ranges && !found; i++)
-		found = value >= match->ranges[i].first && value <= match->ranges[i].last;
-	return found != match->negated;
-}
-
 /* Could a value between first and last hold? Ranges are sorted and merged. */
 static bool may_hold(const struct scalar_match *match, uint32_t first, uint32_t last)
 {
@@ -89,7 +78,7 @@ static void check_protocols(struct loader *loader, const struct rule_draft *draf
 		if (!carries(&carriers[i], draft))
 			continue;
 		carried = true;
-		if (holds(proto, carriers[i].proto))
+		if (scalar_match_holds(proto, carriers[i].proto))
 			return;
 	}
 	draft->rule->never = true;
@@ -117,8 +106,8 @@ void rule_check(struct loader *loader, const struct rule_draft *draft)
 			     "this rule never matches: a later fragment does not carry '%s'",
 			     upper);
 	}
-	if (holds(&rule->scalar[FIELD_ETHERTYPE], 0x0800) ||
-	    holds(&rule->scalar[FIELD_ETHERTYPE], 0x86dd))
+	if (scalar_match_holds(&rule->scalar[FIELD_ETHERTYPE], 0x0800) ||
+	    scalar_match_holds(&rule->scalar[FIELD_ETHERTYPE], 0x86dd))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(ip_fields); i++) {
 		const struct node *field = draft_field(draft, ip_fields[i]);
@@ -169,7 +158,7 @@ void warn_at(struct loader *loader, const struct place *place, size_t width, con
 /* Could a frame of the interface satisfy the condition on its VLAN? NULL: there is none. */
 static bool may_have_vlan(const struct interface *interface, const struct scalar_match *vlan)
 {
-	return !vlan || !interface->vlan || holds(vlan, interface->vlan);
+	return !vlan || !interface->vlan || scalar_match_holds(vlan, interface->vlan);
 }
 
 static bool is_judged_on(const struct policy *policy, size_t ruleset,
