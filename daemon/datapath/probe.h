@@ -40,6 +40,16 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
 	      uint8_t *out);
 
+/*
+ * The same at less than half the cost, for many frames: no copy of the trace, but the program's own,
+ * until the next run. Of trace->matched nothing is cleared, so it tells of all frames so far.
+ */
+int probe_run_many(struct probe *probe, const uint8_t *frame, size_t len,
+		   const struct trace **ret_trace);
+
+/* The largest frame that the kernel takes for a run. */
+#define PROBE_MAX_FRAME 65536
+
 /* The same, the frame going through another program first, which may jump to this one: without an
  * answer of the probe, answer->trace.verdict is VERDICT_NONE. */
 int probe_run_through(struct probe *probe, int program_fd, const uint8_t *frame, size_t len,
