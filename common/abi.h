@@ -455,4 +455,5 @@ struct trace {
 	__u8 pad2;
 };
 
-_Static_assert(sizeof(struct trace) == 16 + 8 * MAX_ROW_WORDS + 48 + 4 * N_SCALAR_FIELDS + 8, "ABI");
+_Static_assert(sizeof(struct trace) == 16 + 8 * MAX_ROW_WORDS + 48 + 4 * N_SCALAR_FIELDS + 8,
+	       "ABI");

@@ -3,6 +3,7 @@
  * oracle_frame.c: what does this frame say? Follows docs/semantics.md section 1 from layer to
  * layer; like oracle.c it is written to be checked by reading.
  */
+#include "oracle.h"
 #include "oracle_internal.h"
 
 #include <string.h>

@@ -84,8 +84,8 @@ int candidate_load(const struct options *options, const char *path, struct candi
 	if (r >= 0)
 		r = tables_compile(ret->policy, &ret->tables, &ret->diags);
 	if (r < 0 && ret->diags.n_errors == 0)
-		diag_error(&ret->diags, &(struct diag_place){ .file = path },
-			   "cannot be read: %s", strerror(-r));
+		diag_error(&ret->diags, &(struct diag_place){ .file = path }, "cannot be read: %s",
+			   strerror(-r));
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -11,8 +11,8 @@
 struct capture {
 	pcap_t *pcap;
 	char *path;
-	uint64_t n;    /* frames so far */
-	double size;   /* of the file; 0: unknown */
+	uint64_t n;  /* frames so far */
+	double size; /* of the file; 0: unknown */
 };
 
 struct capture *capture_close(struct capture *capture)

@@ -15,6 +15,8 @@ const struct command commands[] = {
 	  OWN_RESULT | OWN_ACCEPT_SHRINK, run_reload },
 	{ "check", "FILE", "check a policy file and run its tests here, without the daemon", 1, 1,
 	  OWN_BUILTIN | OWN_PRINT | OWN_VERBOSE | OWN_SELF, run_check },
+	{ "replay", "[FILE] CAPTURE", "judge the packets of a pcap file by a policy file", 1, 2,
+	  OWN_SELF | OWN_IN | OWN_REPLAY, run_replay },
 	{ "fields", "", "list what rules can match, and by which values", 0, 0, 0, run_fields },
 	{ "schema", "", "print a JSON Schema of the policy file, for editors", 0, 0, 0,
 	  run_schema },

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "judge.h"
+
 /* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
 #define EXIT_CODES(X)                                                                              \
 	X(EXIT_OK, 0, "done; warnings are possible")                                               \
@@ -44,6 +46,10 @@ struct options {
 	bool quiet;                 /* set: tell failures only */
 	const char *config;         /* doctor: the policy file; NULL: the daemon's, or the usual */
 	bool try_attach;            /* doctor: attach a program for a moment */
+	const char *in;             /* where packets arrive; NULL: at the only interface */
+	enum engine engine;         /* replay: who judges */
+	bool each;                  /* replay: tell of each packet */
+	const char *expect;         /* replay: compare with this file; NULL: with nothing */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -58,7 +64,9 @@ enum own_option {
 	OWN_SELF = 128,
 	OWN_SET = 256,
 	OWN_ACCEPT_SHRINK = 512,
-	OWN_DOCTOR = 1024,
+	OWN_DOCTOR = 16384,
+	OWN_IN = 1024,
+	OWN_REPLAY = 2048,
 };
 
 struct command {
@@ -112,4 +120,5 @@ int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);
 int run_set(const struct options *options, int n, char **arguments);
 int run_doctor(const struct options *options, int n, char **arguments);
+int run_replay(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);

@@ -35,6 +35,11 @@ const struct option_help option_table[] = {
 	{ "quiet", NULL, "tell failures only (-q)", OWN_SET, 'q' },
 	{ "config", "FILE", "the policy file (the daemon's, or " DEFAULT_CONFIG ")", OWN_DOCTOR },
 	{ "try", NULL, "attach a program for a moment; this may reset the link", OWN_DOCTOR },
+	{ "in", "INTERFACE", "where packets arrive (the policy's only interface)", OWN_IN },
+	{ "engine", "ENGINE", "who judges: program (as root), or oracle, its model (program)",
+	  OWN_REPLAY },
+	{ "each", NULL, "tell of each packet, one a line", OWN_REPLAY },
+	{ "expect", "FILE", "fail unless it is as in FILE, which --json has made", OWN_REPLAY },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

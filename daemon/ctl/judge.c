@@ -98,8 +98,8 @@ int judge_open(const struct policy *policy, const struct tables *tables, size_t 
 	if (!judge->seats || !judge->counted)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
-		judge->seats[i].of_port = strcmp(policy->interfaces[i].port,
-						 policy->interfaces[interface].port) == 0;
+		judge->seats[i].of_port =
+			strcmp(policy->interfaces[i].port, policy->interfaces[interface].port) == 0;
 		n_members += judge->seats[i].of_port;
 	}
 	judge->alone = n_members == 1 && !policy->interfaces[interface].vlan;
@@ -160,9 +160,8 @@ static int judge_by_program(const struct seat *seat, const uint8_t *frame, size_
 int judge_frame(struct judge *judge, const uint8_t *frame, size_t len, struct judged *ret,
 		struct diags *diags)
 {
-	size_t interface = judge->alone
-				   ? judge->interface
-				   : oracle_interface(judge->policy, judge->interface, frame, len);
+	size_t interface =
+		judge->alone ? judge->interface : oracle_interface(judge->policy, judge->interface, frame, len);
 	struct seat *seat;
 	int r;
 
