@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "packet_frame.h"
 #include "paths.h"
 #include "util.h"
 
@@ -28,7 +29,13 @@ bool interval_parse(const char *text, unsigned int *msec)
 
 static int set_option(struct options *options, const char *name, const char *value)
 {
-	if (strcmp(name, "socket") == 0) {
+	const struct packet_option *packet = packet_option_find(name);
+
+	if (packet) {
+		options->packet[packet - packet_options] = value;
+	} else if (strcmp(name, "hex") == 0) {
+		options->hex = value;
+	} else if (strcmp(name, "socket") == 0) {
 		options->socket = value;
 	} else if (strcmp(name, "pin-dir") == 0) {
 		options->pin_dir = value;

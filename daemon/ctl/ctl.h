@@ -26,6 +26,8 @@ enum exit_code {
 #undef X
 };
 
+#define MAX_PACKET_OPTIONS 20
+
 struct options {
 	const char *socket;
 	const char *pin_dir;
@@ -47,9 +49,11 @@ struct options {
 	const char *config;         /* doctor: the policy file; NULL: the daemon's, or the usual */
 	bool try_attach;            /* doctor: attach a program for a moment */
 	const char *in;             /* where packets arrive; NULL: at the only interface */
-	enum engine engine;         /* replay: who judges */
-	bool each;                  /* replay: tell of each packet */
-	const char *expect;         /* replay: compare with this file; NULL: with nothing */
+	enum engine engine;         /* replay, explain: who judges */
+	const char *hex;            /* explain: the whole frame; NULL: what the others say */
+	const char *packet[MAX_PACKET_OPTIONS]; /* likewise, by place in packet_options */
+	bool each;                              /* replay: tell of each packet */
+	const char *expect; /* replay: compare with this file; NULL: with nothing */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -67,6 +71,8 @@ enum own_option {
 	OWN_DOCTOR = 16384,
 	OWN_IN = 1024,
 	OWN_REPLAY = 2048,
+	OWN_ENGINE = 4096,
+	OWN_PACKET = 8192,
 };
 
 struct command {
@@ -121,4 +127,5 @@ int run_detach(const struct options *options, int n, char **arguments);
 int run_set(const struct options *options, int n, char **arguments);
 int run_doctor(const struct options *options, int n, char **arguments);
 int run_replay(const struct options *options, int n, char **arguments);
+int run_explain(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);
