@@ -58,6 +58,7 @@ static int add_field(struct explanation *ret, const char *item)
 int explanation_add_fields(const struct trace *trace, struct explanation *ret)
 {
 	_cleanup_(items_done) struct items items = { 0 };
+	bool has_macs = trace->len >= (uint32_t)N_MAC_FIELDS * MAC_BYTES;
 	struct test_packet packet;
 	int r = 0;
 
@@ -67,7 +68,7 @@ int explanation_add_fields(const struct trace *trace, struct explanation *ret)
 	if (items.failed || !ret->fields)
 		return -ENOMEM;
 	for (size_t i = 0; !r && i < items.n; i++)
-		if (strstr(items.items[i], ": "))
+		if (strstr(items.items[i], ": ") && (has_macs || !strstr(items.items[i], "-mac: ")))
 			r = add_field(ret, items.items[i]);
 	return r;
 }

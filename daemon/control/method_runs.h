@@ -24,6 +24,7 @@ void run_get_interface_description(struct session *session, const struct call *c
 void run_status(struct session *session, const struct call *call);
 void run_stats(struct session *session, const struct call *call);
 void run_rules(struct session *session, const struct call *call);
+void run_explain(struct session *session, const struct call *call);
 void run_check(struct session *session, const struct call *call);
 void run_reload(struct session *session, const struct call *call);
 void run_off(struct session *session, const struct call *call);

@@ -49,30 +49,6 @@ static int trace_by_program(const struct candidate *candidate, size_t interface,
 	return 0;
 }
 
-static int trace_by_oracle(const struct candidate *candidate, size_t interface, uint32_t first_bit,
-			   const uint8_t *frame, size_t len, struct trace *ret)
-{
-	const struct policy *policy = candidate->policy;
-	size_t n = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
-	_cleanup_free_ uint8_t *counted = calloc(n + 1, 1);
-	struct oracle_answer answer = { .counted = counted };
-
-	if (!counted)
-		return -ENOMEM;
-	*ret = (struct trace){};
-	oracle_judge(policy, interface, frame, len, &answer);
-	oracle_trace(frame, len, ret);
-	ret->verdict = answer.verdict;
-	ret->reason = answer.reason;
-	ret->rule =
-		answer.rule == ORACLE_NO_RULE ? TRACE_NO_RULE : first_bit + (uint32_t)answer.rule;
-	for (size_t i = 0; i < n; i++)
-		if (counted[i])
-			ret->matched[(first_bit + i) / ROW_WORD_BITS] |=
-				1ULL << (first_bit + i) % ROW_WORD_BITS;
-	return 0;
-}
-
 /* Nobody judges: that is an answer, too. */
 static int explain_unjudged(const uint8_t *frame, size_t len, struct explanation *ret)
 {
@@ -102,7 +78,7 @@ static int explain_by_candidate(const struct options *options, const struct cand
 	first_bit = candidate->tables->first_bit[policy->interfaces[interface].ruleset];
 	/* A shorter frame is malformed, whoever judges, and the kernel gives it to no program. */
 	if (options->engine == ENGINE_ORACLE || len < ETHERNET_HEADER)
-		r = trace_by_oracle(candidate, interface, first_bit, frame, len, trace);
+		r = oracle_judge_trace(policy, interface, first_bit, frame, len, NULL, trace);
 	else
 		r = trace_by_program(candidate, interface, frame, len, trace, diags);
 	if (r >= 0)

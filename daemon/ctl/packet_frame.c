@@ -48,7 +48,7 @@ static int hex_digit(char c)
 /* Digits, with spaces, colons or line ends between bytes. */
 static int parse_hex(const char *text, uint8_t *frame, size_t *ret_len, struct diags *diags)
 {
-	struct diag_place place = { .file = "--hex", .line = 1, .width = 1 };
+	struct diag_place place = { .file = "--hex", .line = 1, .width = 2 };
 	size_t n = 0;
 
 	for (const char *at = text; *at;) {
@@ -57,6 +57,8 @@ static int parse_hex(const char *text, uint8_t *frame, size_t *ret_len, struct d
 			continue;
 		}
 		place.column = (unsigned int)(at - text) + 1;
+		place.source = text;
+		place.source_len = strcspn(text, "\n");
 		if (hex_digit(at[0]) < 0 || hex_digit(at[1]) < 0)
 			return diag_error(diags, &place,
 					  "here two hexadecimal digits should be, a byte of the "

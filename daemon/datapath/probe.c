@@ -136,7 +136,7 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 }
 
 int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
-		    struct probe **ret, struct diags *diags)
+		    bool with_live_sets, struct probe **ret, struct diags *diags)
 {
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
 	struct ruleset_maps own = *maps;
@@ -144,7 +144,8 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 
 	if (!probe)
 		return -ENOMEM;
-	own.live = NULL; /* what is banned just now has no say in what the policy is to do */
+	if (!with_live_sets) /* what is banned just now has no say in what the policy is to do */
+		own.live = NULL;
 	r = open_counters(probe, 0, diags);
 	if (r >= 0)
 		r = load_probe(probe, &own, config, diags);

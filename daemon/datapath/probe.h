@@ -29,9 +29,10 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 struct ruleset_maps;
 
 /* A probe over maps that live elsewhere and must outlive it: a smoke test of what is about to
- * go live. Its rules' counters are meaningless. */
+ * go live, whose live sets are empty; or what is live, with its live sets as they are. Its rules'
+ * counters are meaningless. */
 int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
-		    struct probe **ret, struct diags *diags);
+		    bool with_live_sets, struct probe **ret, struct diags *diags);
 
 /*
  * probe_run() - judge one frame (len >= 14: the kernel refuses less), as if it arrived.
