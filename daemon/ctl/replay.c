@@ -111,7 +111,7 @@ static void warn(const struct replay *replay, struct diags *diags)
 			(unsigned long long)replay->n_cut);
 	if (replay->n_too_large)
 		diag_warning(diags, &place,
-			     "%llu packets are larger than the 65536 bytes that a program can be "
+			     "%llu packets are larger than the 70000 bytes that a program can be "
 			     "given, and were not judged; no driver hands on such frames: turn off "
 			     "receive offloads on the device where you capture (ethtool -K DEVICE "
 			     "gro off lro off)",

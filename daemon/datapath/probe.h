@@ -48,8 +48,9 @@ int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct prob
 int probe_run_many(struct probe *probe, const uint8_t *frame, size_t len,
 		   const struct trace **ret_trace);
 
-/* The largest frame that the kernel takes for a run. */
-#define PROBE_MAX_FRAME 65536
+/* The largest frame that is given to a run: the kernel takes a page and 17 fragments of one, less than
+ * 73152 bytes in all. No IP packet is as large. */
+#define PROBE_MAX_FRAME 70000
 
 /* The same, the frame going through another program first, which may jump to this one: without an
  * answer of the probe, answer->trace.verdict is VERDICT_NONE. */
