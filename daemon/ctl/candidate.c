@@ -109,7 +109,7 @@ int candidate_interface(const struct candidate *candidate, const char *path, con
 			return EXIT_OK;
 		}
 	if (name)
-		text_printf(stderr, "xdpgate: there is no interface '%s' in ", name);
+		text_printf(stderr, "xdpgate: there is no interface '%s'; in ", name);
 	else
 		fprintf(stderr, "xdpgate: where do the packets arrive? Add --in INTERFACE: in ");
 	text_printf(stderr, "%s there are: ", path);
