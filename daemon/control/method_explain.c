@@ -9,14 +9,6 @@
 #include "util.h"
 #include "wire.h"
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Two digits a byte; 0: it is not that, or too long. */
 static size_t decode(const char *hex, uint8_t *frame)
 {
@@ -25,7 +17,7 @@ static size_t decode(const char *hex, uint8_t *frame)
 	if (!n || strlen(hex) % 2 || n > EXPLAIN_MAX_BYTES)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+		int high = wire_hex_digit(hex[2 * i]), low = wire_hex_digit(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return 0;

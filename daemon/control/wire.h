@@ -32,6 +32,9 @@ json_t *wire_uint(uint64_t value);
 /* An array of Diagnostic, long texts cut by the limits of bounds.h. */
 json_t *wire_diags(const struct diags *diags);
 
+/* Of frames as text: the value of a digit, or -1. */
+int wire_hex_digit(char c);
+
 /* As Explain answers. NULL: out of memory. */
 json_t *wire_explanation(const struct explanation *explanation);
 

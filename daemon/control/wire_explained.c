@@ -61,6 +61,14 @@ static json_t *name_or_null(const char *name)
 	return wire_string(*name ? name : NULL);
 }
 
+int wire_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 json_t *wire_explanation(const struct explanation *explanation)
 {
 	bool decided_by_rule = explanation->reason == REASON_NONE;

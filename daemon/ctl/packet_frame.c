@@ -7,6 +7,7 @@
 #include "explain.h"
 #include "policy_tests.h"
 #include "util.h"
+#include "wire.h"
 
 const struct packet_option packet_options[] = {
 	{ "src", "src" },
@@ -37,14 +38,6 @@ const struct packet_option *packet_option_find(const char *option)
 	return NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Digits, with spaces, colons or line ends between bytes. */
 static int parse_hex(const char *text, uint8_t *frame, size_t *ret_len, struct diags *diags)
 {
@@ -59,7 +52,7 @@ static int parse_hex(const char *text, uint8_t *frame, size_t *ret_len, struct d
 		place.column = (unsigned int)(at - text) + 1;
 		place.source = text;
 		place.source_len = strcspn(text, "\n");
-		if (hex_digit(at[0]) < 0 || hex_digit(at[1]) < 0)
+		if (wire_hex_digit(at[0]) < 0 || wire_hex_digit(at[1]) < 0)
 			return diag_error(diags, &place,
 					  "here two hexadecimal digits should be, a byte of the "
 					  "frame from its Ethernet header on; found '%.2s'",
@@ -67,7 +60,7 @@ static int parse_hex(const char *text, uint8_t *frame, size_t *ret_len, struct d
 		if (n == TEST_FRAME_MAX)
 			return diag_error(diags, &place, "a frame has at most %d bytes",
 					  TEST_FRAME_MAX);
-		frame[n++] = (uint8_t)(hex_digit(at[0]) << 4 | hex_digit(at[1]));
+		frame[n++] = (uint8_t)(wire_hex_digit(at[0]) << 4 | wire_hex_digit(at[1]));
 		at += 2;
 	}
 	if (!n)
