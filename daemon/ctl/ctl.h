@@ -68,11 +68,11 @@ enum own_option {
 	OWN_SELF = 128,
 	OWN_SET = 256,
 	OWN_ACCEPT_SHRINK = 512,
-	OWN_DOCTOR = 16384,
 	OWN_IN = 1024,
 	OWN_REPLAY = 2048,
 	OWN_ENGINE = 4096,
 	OWN_PACKET = 8192,
+	OWN_DOCTOR = 16384,
 };
 
 struct command {
