@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 6
+#define XDPGATE_ABI_VERSION 7
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to
@@ -442,6 +442,18 @@ struct trace {
 	__u32 rule;    /* bit position of the deciding rule, or TRACE_NO_RULE */
 	__u32 pad;
 	__u64 matched[MAX_ROW_WORDS]; /* bit positions of all rules that counted the packet */
+	/* The packet as the program read it; of a malformed one what it had read until then. In host
+	 * byte order: an address's upper and lower half (IPv4: in the lower 32 bits of the upper
+	 * half); of scalar fields value + 1, 0: the packet lacks it. */
+	__u64 address[N_ADDRESS_FIELDS][2];
+	__u64 mac[N_MAC_FIELDS];
+	__u32 scalar[N_SCALAR_FIELDS];
+	__u32 len;              /* bytes of the whole frame */
+	__u8 ip;                /* bool: it is IPv4 or IPv6, so it has addresses */
+	__u8 family;            /* enum family, if ip */
+	__u8 unknown_extension; /* bool */
+	__u8 pad2;
 };
 
-_Static_assert(sizeof(struct trace) == 16 + 8 * MAX_ROW_WORDS, "ABI");
+_Static_assert(sizeof(struct trace) == 16 + 8 * MAX_ROW_WORDS + 48 + 4 * N_SCALAR_FIELDS + 8,
+	       "ABI");

@@ -6,6 +6,8 @@
  */
 #include "oracle.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "oracle_internal.h"
@@ -209,6 +211,33 @@ void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *
 		  struct oracle_answer *answer)
 {
 	oracle_judge_live(policy, interface, frame, len, NULL, answer);
+}
+
+int oracle_judge_trace(const struct policy *policy, size_t interface, uint32_t first_bit,
+		       const uint8_t *frame, size_t len, const struct oracle_live *live,
+		       struct trace *ret)
+{
+	size_t n = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
+	struct oracle_answer answer = { .counted = calloc(n + 1, 1) };
+
+	if (!answer.counted)
+		return -ENOMEM;
+	oracle_judge_live(policy, interface, frame, len, live, &answer);
+	memset(ret, 0, sizeof(*ret));
+	oracle_trace(frame, len, ret);
+	ret->verdict = answer.verdict;
+	ret->reason = answer.reason;
+	ret->rule = TRACE_NO_RULE;
+	if (answer.rule != ORACLE_NO_RULE)
+		ret->rule = first_bit + (uint32_t)answer.rule;
+	for (size_t i = 0; i < n; i++) {
+		size_t bit = first_bit + i;
+
+		if (answer.counted[i])
+			ret->matched[bit / ROW_WORD_BITS] |= 1ULL << bit % ROW_WORD_BITS;
+	}
+	free(answer.counted);
+	return 0;
 }
 
 /* --- whose frame it is -------------------------------------------------------------------- */

@@ -48,3 +48,13 @@ void oracle_judge(const struct policy *policy, size_t interface, const uint8_t *
  * index, or ORACLE_NO_INTERFACE: none, it passes. */
 size_t oracle_interface(const struct policy *policy, size_t interface, const uint8_t *frame,
 			size_t len);
+
+/* What a probe would tell of the frame, first_bit being that of the interface's ruleset. 0 or -ENOMEM.
+ */
+int oracle_judge_trace(const struct policy *policy, size_t interface, uint32_t first_bit,
+		       const uint8_t *frame, size_t len, const struct oracle_live *live,
+		       struct trace *ret);
+
+/* The packet as the oracle reads it, in the fields of a trace that tell of it; all others are left as
+ * they are. */
+void oracle_trace(const uint8_t *frame, size_t len, struct trace *ret);

@@ -3,6 +3,7 @@
  * oracle_frame.c: what does this frame say? Follows docs/semantics.md section 1 from layer to
  * layer; like oracle.c it is written to be checked by reading.
  */
+#include "oracle.h"
 #include "oracle_internal.h"
 
 #include <string.h>
@@ -373,6 +374,36 @@ enum reason oracle_read_frame(const uint8_t *frame, size_t len, struct facts *fa
 	if (reason != REASON_NONE)
 		return reason;
 	return read_upper(&rest, &upper, facts);
+}
+
+static uint64_t read_be(const uint8_t *bytes, size_t n)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < n; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+void oracle_trace(const uint8_t *frame, size_t len, struct trace *ret)
+{
+	struct facts facts = { 0 };
+
+	oracle_read_frame(frame, len, &facts);
+	for (size_t i = 0; i < N_ADDRESS_FIELDS; i++) {
+		const uint8_t *address = facts.address[i];
+
+		ret->address[i][0] = read_be(address, facts.family == FAMILY_V4 ? 4 : 8);
+		ret->address[i][1] = facts.family == FAMILY_V4 ? 0 : read_be(address + 8, 8);
+	}
+	for (size_t i = 0; i < N_MAC_FIELDS; i++)
+		ret->mac[i] = read_be(facts.mac[i], MAC_BYTES);
+	for (size_t i = 0; i < N_SCALAR_FIELDS; i++)
+		ret->scalar[i] = facts.scalar[i].present ? facts.scalar[i].value + 1 : 0;
+	ret->len = (uint32_t)len;
+	ret->ip = facts.ip;
+	ret->family = (uint8_t)facts.family;
+	ret->unknown_extension = facts.unknown_extension;
 }
 
 unsigned int oracle_outermost_vid(const uint8_t *frame, size_t len)

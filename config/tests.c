@@ -276,7 +276,7 @@ static int note_place(struct loader *loader, const struct node *node, struct pol
 }
 
 /* Which packets an interface judges at all. */
-static int check_vlan(struct loader *loader, struct test_draft *draft)
+int test_check_vlan(struct loader *loader, struct test_draft *draft)
 {
 	const struct interface *interface = &loader->policy->interfaces[draft->test->interface];
 	const struct node *written = test_field(draft, "vlan");
@@ -313,7 +313,7 @@ static int parse_test(struct loader *loader, const struct node *node)
 	if (!r)
 		r = mapping_parse(loader, node, &schema_test, &draft);
 	if (!r)
-		r = check_vlan(loader, &draft);
+		r = test_check_vlan(loader, &draft);
 	if (!r)
 		r = test_packet_finish(loader, &draft);
 	if (!r)

@@ -18,5 +18,8 @@ struct test_draft {
 /* The value of a key that the test has, or NULL. */
 const struct node *test_field(const struct test_draft *draft, const char *key);
 
+/* The interface's VLAN, if it has one. -EINVAL, reported, if the test names another. */
+int test_check_vlan(struct loader *loader, struct test_draft *draft);
+
 /* Defaults for what the test leaves out. -EINVAL, reported, if what it says is no packet. */
 int test_packet_finish(struct loader *loader, struct test_draft *draft);

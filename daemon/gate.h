@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "diag.h"
+#include "explanation.h"
 #include "live_sets.h"
 #include "policy.h"
 #include "stats.h"
@@ -155,6 +156,10 @@ int gate_get_stats(struct gate *gate, struct stats *ret);
 int gate_get_rules(struct gate *gate, struct gate_rules *ret);
 /* The policy in force as a policy file, normalised, with what its lists hold; caller frees. */
 int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, struct diags *diags);
+/* What the policy in force makes of a frame that arrives on the port of an interface, by a probe: no
+ * counter moves. -ENOENT: there is no such interface. */
+int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame, size_t len,
+		 struct explanation *ret, struct diags *diags);
 
 /* Live sets: as live_sets_add() and the others of live_sets.h. */
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,

@@ -13,6 +13,7 @@
 #include "packet.h"
 #include "parse.h"
 #include "plain.h"
+#include "trace.h"
 
 /* The state of walking through the matching rules. */
 struct walk {
@@ -182,6 +183,8 @@ int xdpgate_ruleset(struct xdp_md *ctx)
 	packet.len = bpf_xdp_get_buff_len(ctx);
 	malformed = parse_plain(ctx, &packet) ? REASON_NONE : parse(ctx, &packet);
 	judge(&packet, malformed, &walk, home);
+	if (config.probe)
+		trace_packet(ctx, &packet);
 	return act(&walk.judgement, packet.len, home);
 }
 

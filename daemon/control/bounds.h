@@ -8,6 +8,8 @@
 #define MESSAGE_MAX_BYTES 65536U /* of a call, without its NUL */
 #define READ_BYTES 4096U         /* the input buffer grows in such steps */
 
+#define EXPLAIN_MAX_BYTES 2048U /* of a frame; zeros behind it are not sent */
+
 #define CLIENTS_MAX 64U
 #define CLIENTS_MAX_UNPRIVILEGED 48U /* so root always finds a place */
 #define CLIENTS_MAX_PER_UID 16U      /* not for root */

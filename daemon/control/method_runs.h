@@ -25,6 +25,7 @@ void run_status(struct session *session, const struct call *call);
 void run_stats(struct session *session, const struct call *call);
 void run_rules(struct session *session, const struct call *call);
 void run_policy(struct session *session, const struct call *call);
+void run_explain(struct session *session, const struct call *call);
 void run_check(struct session *session, const struct call *call);
 void run_reload(struct session *session, const struct call *call);
 void run_off(struct session *session, const struct call *call);

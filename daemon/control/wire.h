@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "diag.h"
+#include "explanation.h"
 
 static inline void json_release(json_t **value)
 {
@@ -30,6 +31,12 @@ json_t *wire_uint(uint64_t value);
 
 /* An array of Diagnostic, long texts cut by the limits of bounds.h. */
 json_t *wire_diags(const struct diags *diags);
+
+/* Of frames as text: the value of a digit, or -1. */
+int wire_hex_digit(char c);
+
+/* As Explain answers. NULL: out of memory. */
+json_t *wire_explanation(const struct explanation *explanation);
 
 /* All of it as text with lines and carets, without colour. */
 json_t *wire_diags_text(const struct diags *diags);

@@ -9,10 +9,11 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "packet_frame.h"
 #include "paths.h"
 #include "util.h"
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 
 bool interval_parse(const char *text, unsigned int *msec)
 {
@@ -28,7 +29,13 @@ bool interval_parse(const char *text, unsigned int *msec)
 
 static int set_option(struct options *options, const char *name, const char *value)
 {
-	if (strcmp(name, "socket") == 0) {
+	const struct packet_option *packet = packet_option_find(name);
+
+	if (packet) {
+		options->packet[packet - packet_options] = value;
+	} else if (strcmp(name, "hex") == 0) {
+		options->hex = value;
+	} else if (strcmp(name, "socket") == 0) {
 		options->socket = value;
 	} else if (strcmp(name, "pin-dir") == 0) {
 		options->pin_dir = value;
@@ -64,6 +71,18 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->try_attach = true;
 	} else if (strcmp(name, "quiet") == 0) {
 		options->quiet = true;
+	} else if (strcmp(name, "in") == 0) {
+		options->in = value;
+	} else if (strcmp(name, "each") == 0) {
+		options->each = true;
+	} else if (strcmp(name, "expect") == 0) {
+		options->expect = value;
+	} else if (strcmp(name, "engine") == 0) {
+		if (!engine_parse(value, &options->engine)) {
+			fprintf(stderr, "xdpgate: --engine %s: ENGINE is program or oracle\n",
+				value);
+			return EXIT_USAGE;
+		}
 	} else if (strcmp(name, "watch") == 0) {
 		options->watch = true;
 		if (value && !interval_parse(value, &options->interval_msec)) {
@@ -175,4 +194,4 @@ int arguments_parse(int argc, char **argv, struct options *options, char **words
 	return command ? check_own(command, given) : EXIT_OK;
 }
 
-_Static_assert(MAX_OPTIONS > 16, "room for option_table and its end");
+_Static_assert(MAX_OPTIONS > 40, "room for option_table and its end");

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "judge.h"
+
 /* X(identifier, exit status, meaning): for --help, and documented in xdpgate(8). */
 #define EXIT_CODES(X)                                                                                 \
 	X(EXIT_OK, 0, "done; warnings are possible")                                                  \
@@ -24,6 +26,8 @@ enum exit_code {
 	EXIT_CODES(X)
 #undef X
 };
+
+#define MAX_PACKET_OPTIONS 20
 
 struct options {
 	const char *socket;
@@ -46,6 +50,12 @@ struct options {
 	bool quiet;                 /* set: tell failures only */
 	const char *config;         /* doctor: the policy file; NULL: the daemon's, or the usual */
 	bool try_attach;            /* doctor: attach a program for a moment */
+	const char *in;             /* where packets arrive; NULL: at the only interface */
+	enum engine engine;         /* replay, explain: who judges */
+	const char *hex;            /* explain: the whole frame; NULL: what the others say */
+	const char *packet[MAX_PACKET_OPTIONS]; /* likewise, by place in packet_options */
+	bool each;                              /* replay: tell of each packet */
+	const char *expect; /* replay: compare with this file; NULL: with nothing */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -60,8 +70,12 @@ enum own_option {
 	OWN_SELF = 128,
 	OWN_SET = 256,
 	OWN_ACCEPT_SHRINK = 512,
-	OWN_DOCTOR = 1024,
-	OWN_AGAINST = 1 << 20,
+	OWN_IN = 1024,
+	OWN_REPLAY = 2048,
+	OWN_ENGINE = 4096,
+	OWN_PACKET = 8192,
+	OWN_DOCTOR = 16384,
+	OWN_AGAINST = 32768,
 };
 
 struct command {
@@ -116,4 +130,6 @@ int run_on(const struct options *options, int n, char **arguments);
 int run_detach(const struct options *options, int n, char **arguments);
 int run_set(const struct options *options, int n, char **arguments);
 int run_doctor(const struct options *options, int n, char **arguments);
+int run_replay(const struct options *options, int n, char **arguments);
+int run_explain(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);

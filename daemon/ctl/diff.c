@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "local.h"
+#include "candidate.h"
 #include "policy_text.h"
 #include "request.h"
 #include "text.h"

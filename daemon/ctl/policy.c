@@ -2,84 +2,15 @@
 /* xdpgate check and xdpgate reload: is the policy right, and put it in force. */
 #include <string.h>
 
-#include "compile.h"
+#include "candidate.h"
 #include "config.h"
 #include "describe.h"
-#include "local.h"
-#include "policy.h"
 #include "policy_tests.h"
-#include "policy_text.h"
-#include "prefix.h"
 #include "request.h"
+#include "policy_text.h"
 #include "text.h"
 #include "util.h"
 #include "wire.h"
-
-bool wants_color_on_stderr(const struct options *options)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return !options->no_color && !(no_color && *no_color) && isatty(STDERR_FILENO) && term &&
-	       strcmp(term, "dumb") != 0;
-}
-
-/* Does what the daemon would do, up to the kernel. *policy and *tables are set as far as it came. */
-static int load_and_compile(const char *path, const struct local_addresses *self,
-			    struct policy **policy, struct tables **tables, struct diags *diags)
-{
-	const struct load_options options = { .self = self };
-	int r;
-
-	r = policy_load_with(path, &options, policy, diags);
-	if (r >= 0)
-		r = tables_compile(*policy, tables, diags);
-	return r < 0 ? r : policy_tests_run(*policy, diags);
-}
-
-static int add_self(struct local_addresses *self, const struct prefix *prefix)
-{
-	size_t v4_capacity = self->n_v4, v6_capacity = self->n_v6;
-
-	if (prefix->family == FAMILY_V4) {
-		if (array_reserve((void **)&self->v4, &v4_capacity, self->n_v4 + 1,
-				  sizeof(*self->v4)) < 0)
-			return -ENOMEM;
-		self->v4[self->n_v4++] = prefix->v4;
-	} else {
-		if (array_reserve((void **)&self->v6, &v6_capacity, self->n_v6 + 1,
-				  sizeof(*self->v6)) < 0)
-			return -ENOMEM;
-		self->v6[self->n_v6++] = prefix->v6;
-	}
-	return 0;
-}
-
-/* Addresses by commas; none in an empty text. -EINVAL, having said why. */
-static int parse_self(const char *text, struct local_addresses *self)
-{
-	while (*text) {
-		size_t len = strcspn(text, ",");
-		enum prefix_result result;
-		struct prefix prefix;
-
-		result = prefix_parse(text, len, &prefix);
-		if ((result != PREFIX_V4 && result != PREFIX_V6) || memchr(text, '/', len)) {
-			fprintf(stderr, "xdpgate: --self: '%.*s' is not an IPv4 or IPv6 address\n",
-				(int)len, text);
-			return -EINVAL;
-		}
-		if (add_self(self, &prefix) < 0)
-			return -ENOMEM;
-		text += len;
-		text += *text == ',';
-	}
-	return 0;
-}
-
-int read_self(const struct options *options, struct local_addresses *self)
-{
-	return options->self ? parse_self(options->self, self) : local_addresses_read(self);
-}
 
 /* What `$self` held for this check: it is not a property of the file. */
 static void print_self(const struct options *options, const struct policy *policy)
@@ -136,12 +67,10 @@ static void print_check_json(const char *path, const char *normalised, const str
 
 int run_check(const struct options *options, int n, char **arguments)
 {
-	_cleanup_(local_addresses_free) struct local_addresses self = {};
+	_cleanup_(candidate_done) struct candidate candidate = {};
 	_cleanup_free_ char *normalised = NULL;
+	const struct diags *diags = &candidate.diags;
 	const char *path = arguments[0];
-	struct policy *policy = NULL;
-	struct tables *tables = NULL;
-	struct diags diags = {};
 	int r;
 
 	if (options->builtin)
@@ -155,43 +84,36 @@ int run_check(const struct options *options, int n, char **arguments)
 	}
 	if (options->against)
 		return run_diff(options, n, arguments);
-	r = read_self(options, &self);
-	if (r == -EINVAL && options->self)
-		return EXIT_USAGE;
-	if (r < 0)
-		diag_error(&diags, NULL, "cannot read the addresses of this machine: %s",
-			   strerror(-r));
-	else
-		r = load_and_compile(path, &self, &policy, &tables, &diags);
-	if (r >= 0 && options->print) {
-		normalised = print_policy(policy);
+	r = candidate_load(options, path, &candidate);
+	if (r == EXIT_USAGE)
+		return r;
+	if (r == EXIT_OK)
+		r = policy_tests_run(candidate.policy, &candidate.diags);
+	if (r == 0 && options->print) {
+		normalised = print_policy(candidate.policy);
 		r = normalised ? 0 : -ENOMEM;
 	}
-	if (r < 0 && diags.n_errors == 0)
-		diag_error(&diags, &(struct diag_place){ .file = path }, "cannot be checked: %s",
-			   strerror(-r));
+	if (r < 0 && diags->n_errors == 0)
+		diag_error(&candidate.diags, &(struct diag_place){ .file = path },
+			   "cannot be checked: %s", strerror(-r));
 	if (options->json)
-		print_check_json(path, normalised, &diags);
+		print_check_json(path, normalised, diags);
 	else
-		diags_print(&diags, stderr, wants_color_on_stderr(options));
+		print_diags(options, diags);
 	if (normalised && !options->json)
 		fputs(normalised, stdout);
-	else if (policy && diags.n_errors == 0 && !options->json)
-		print_contents(path, policy);
-	if (tables && diags.n_errors == 0 && options->verbose && !options->json)
-		tables_describe(policy, tables, normalised ? stderr : stdout);
-	if (policy && diags.n_errors == 0 && options->verbose && policy->partly_analysed &&
+	else if (diags->n_errors == 0 && !options->json)
+		print_contents(path, candidate.policy);
+	if (diags->n_errors == 0 && options->verbose && !options->json)
+		tables_describe(candidate.policy, candidate.tables, normalised ? stderr : stdout);
+	if (diags->n_errors == 0 && options->verbose && candidate.policy->partly_analysed &&
 	    !options->json)
 		fprintf(normalised ? stderr : stdout,
 			"  too many rules, or too large sets, to compare all rules with each other: "
 			"there may be more to warn of\n");
-	if (policy && diags.n_errors == 0 && !normalised && !options->json)
-		print_self(options, policy);
-	r = diags.n_errors ? EXIT_FAILED : EXIT_OK;
-	tables_free(tables);
-	policy_free(policy);
-	diags_free(&diags);
-	return r;
+	if (diags->n_errors == 0 && !normalised && !options->json)
+		print_self(options, candidate.policy);
+	return diags->n_errors ? EXIT_FAILED : EXIT_OK;
 }
 
 /* How the last reload went: systemd's ExecReload= sends SIGHUP, then asks this. */

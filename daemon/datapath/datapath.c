@@ -8,6 +8,7 @@
 #include "datapath_internal.h"
 #include "kernel.h"
 #include "netdev.h"
+#include "probe.h"
 #include "util.h"
 
 /* --- ports ------------------------------------------------------------------------------- */
@@ -321,4 +322,37 @@ int datapath_read_counter(struct datapath *datapath, uint32_t slot, struct count
 struct live_maps *datapath_live_maps(const struct datapath *datapath)
 {
 	return datapath->live_maps;
+}
+
+/* --- explaining -------------------------------------------------------------------------- */
+
+static void probe_closep(struct probe **probe)
+{
+	probe_close(*probe);
+}
+
+int datapath_explain(struct datapath *datapath, uint32_t index, const uint8_t *frame, size_t len,
+		     struct trace *ret, uint32_t *ret_first_bit, struct diags *diags)
+{
+	const struct generation *live = datapath->live;
+	_cleanup_(probe_closep) struct probe *probe = NULL;
+	struct probe_answer answer;
+	int r;
+
+	if (!live || !live->built_here) {
+		diag_error(diags, NULL,
+			   "what is in force was adopted from a daemon before this one, which had "
+			   "its tables; a reload builds it anew: xdpgate reload");
+		return -EOPNOTSUPP;
+	}
+	r = probe_open_over(&live->maps, &live->configs[index], true, &probe, diags);
+	if (r < 0)
+		return r;
+	kernel_forget();
+	r = probe_run(probe, frame, len, &answer, NULL);
+	if (r < 0)
+		return kernel_error(diags, r, "cannot run the program on the packet");
+	*ret = answer.trace;
+	*ret_first_bit = live->configs[index].first_word * ROW_WORD_BITS;
+	return 0;
 }

@@ -73,6 +73,15 @@ struct datapath_interface {
 void datapath_interface(const struct datapath *datapath, uint32_t index,
 			struct datapath_interface *ret);
 
+/*
+ * datapath_explain() - one frame (14 bytes at least) through the program of interface `index` of what
+ * is in force, as a probe: the live sets are as they are, no live counter moves.
+ * @ret_first_bit: of the interface's rules in trace->matched.
+ * -EOPNOTSUPP: what is in force was adopted, so its maps are not at hand.
+ */
+int datapath_explain(struct datapath *datapath, uint32_t index, const uint8_t *frame, size_t len,
+		     struct trace *ret, uint32_t *ret_first_bit, struct diags *diags);
+
 /* What the kernel holds of live sets; the datapath's. */
 struct live_maps *datapath_live_maps(const struct datapath *datapath);
 

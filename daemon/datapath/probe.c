@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <linux/if_ether.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "counters.h"
 #include "kernel.h"
@@ -17,7 +18,8 @@ struct probe {
 	struct counters *counters; /* private */
 	struct ruleset_maps maps;  /* its own, unless borrowed */
 	struct live_maps *live;    /* private; NULL: the policy has no live sets, or it has none */
-	int program_fd, traces_fd;
+	int program_fd;
+	struct trace *trace; /* the program's, mapped */
 };
 
 struct probe *probe_close(struct probe *probe)
@@ -25,7 +27,8 @@ struct probe *probe_close(struct probe *probe)
 	if (!probe)
 		return NULL;
 	close_fd(&probe->program_fd);
-	close_fd(&probe->traces_fd);
+	if (probe->trace)
+		munmap(probe->trace, sizeof(*probe->trace));
 	ruleset_maps_close(&probe->maps);
 	counters_close(probe->counters);
 	live_maps_close(probe->live);
@@ -61,11 +64,21 @@ static int load_probe(struct probe *probe, const struct ruleset_maps *maps,
 		      const struct ruleset_config *settings, struct diags *diags)
 {
 	struct ruleset_config config = *settings;
+	_cleanup_close_ int traces_fd = -1;
+	void *trace;
+	int r;
 
 	config.interface_block = 0;
 	config.probe = 1;
-	return ruleset_load(maps, probe->counters, &config, true, &probe->program_fd,
-			    &probe->traces_fd, diags);
+	r = ruleset_load(maps, probe->counters, &config, true, &probe->program_fd, &traces_fd,
+			 diags);
+	if (r < 0)
+		return r;
+	trace = mmap(NULL, sizeof(*probe->trace), PROT_READ | PROT_WRITE, MAP_SHARED, traces_fd, 0);
+	if (trace == MAP_FAILED)
+		return kernel_error(diags, -errno, "cannot map the trace of a probe");
+	probe->trace = trace;
+	return 0;
 }
 
 static struct probe *probe_new(void)
@@ -73,7 +86,7 @@ static struct probe *probe_new(void)
 	struct probe *probe = calloc(1, sizeof(*probe));
 
 	if (probe) {
-		probe->program_fd = probe->traces_fd = -1;
+		probe->program_fd = -1;
 		probe->maps = RULESET_MAPS_NONE;
 	}
 	return probe;
@@ -123,7 +136,7 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 }
 
 int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
-		    struct probe **ret, struct diags *diags)
+		    bool with_live_sets, struct probe **ret, struct diags *diags)
 {
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
 	struct ruleset_maps own = *maps;
@@ -131,7 +144,8 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
 
 	if (!probe)
 		return -ENOMEM;
-	own.live = NULL; /* what is banned just now has no say in what the policy is to do */
+	if (!with_live_sets) /* what is banned just now has no say in what the policy is to do */
+		own.live = NULL;
 	r = open_counters(probe, 0, diags);
 	if (r >= 0)
 		r = load_probe(probe, &own, config, diags);
@@ -160,24 +174,37 @@ int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct prob
 int probe_run_through(struct probe *probe, int program_fd, const uint8_t *frame, size_t len,
 		      struct probe_answer *answer, uint8_t *out)
 {
-	static const struct trace empty = { .verdict = VERDICT_NONE,
-					    .rule = TRACE_NO_RULE,
-					    .reason = REASON_NONE };
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = len,
 		    .data_out = out, .data_size_out = out ? len : 0, .repeat = 1);
-	uint32_t zero = 0;
 	int r;
 
 	if (len < ETH_HLEN)
 		return -EINVAL;
-	r = bpf_map_update_elem(probe->traces_fd, &zero, &empty, BPF_ANY);
-	if (r >= 0)
-		r = bpf_prog_test_run_opts(program_fd, &options);
-	if (r >= 0)
-		r = bpf_map_lookup_elem(probe->traces_fd, &zero, &answer->trace);
+	*probe->trace = (struct trace){
+		.verdict = VERDICT_NONE,
+		.rule = TRACE_NO_RULE,
+		.reason = REASON_NONE,
+	};
+	r = bpf_prog_test_run_opts(program_fd, &options);
 	if (r < 0)
 		return r;
+	answer->trace = *probe->trace;
 	answer->xdp_action = options.retval;
+	return 0;
+}
+
+int probe_run_many(struct probe *probe, const uint8_t *frame, size_t len,
+		   const struct trace **ret_trace)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = len, .repeat = 1);
+	int r;
+
+	if (len < ETH_HLEN)
+		return -EINVAL;
+	r = bpf_prog_test_run_opts(probe->program_fd, &options);
+	if (r < 0)
+		return r;
+	*ret_trace = probe->trace;
 	return 0;
 }
 

@@ -29,9 +29,10 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 struct ruleset_maps;
 
 /* A probe over maps that live elsewhere and must outlive it: a smoke test of what is about to
- * go live. Its rules' counters are meaningless. */
+ * go live, whose live sets are empty; or what is live, with its live sets as they are. Its rules'
+ * counters are meaningless. */
 int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config *config,
-		    struct probe **ret, struct diags *diags);
+		    bool with_live_sets, struct probe **ret, struct diags *diags);
 
 /*
  * probe_run() - judge one frame (len >= 14: the kernel refuses less), as if it arrived.
@@ -39,6 +40,17 @@ int probe_open_over(const struct ruleset_maps *maps, const struct ruleset_config
  */
 int probe_run(struct probe *probe, const uint8_t *frame, size_t len, struct probe_answer *answer,
 	      uint8_t *out);
+
+/*
+ * The same at less than half the cost, for many frames: no copy of the trace, but the program's own,
+ * until the next run. Of trace->matched nothing is cleared, so it tells of all frames so far.
+ */
+int probe_run_many(struct probe *probe, const uint8_t *frame, size_t len,
+		   const struct trace **ret_trace);
+
+/* The largest frame that is given to a run: the kernel takes a page and 17 fragments of one, less than
+ * 73152 bytes in all. No IP packet is as large. */
+#define PROBE_MAX_FRAME 70000
 
 /* The same, the frame going through another program first, which may jump to this one: without an
  * answer of the probe, answer->trace.verdict is VERDICT_NONE. */

@@ -143,7 +143,7 @@ int smoke_test(const struct policy *policy, const struct tables *tables, size_t 
 	_cleanup_(probe_closep) struct probe *probe = NULL;
 	int r;
 
-	r = probe_open_over(maps, config, &probe, diags);
+	r = probe_open_over(maps, config, false, &probe, diags);
 	if (r >= 0)
 		r = compare_with_oracle(probe, policy, interface, first_bit, diags);
 	if (r >= 0 && policy->n_tests)

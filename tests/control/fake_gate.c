@@ -296,6 +296,42 @@ void stats_free(struct stats *stats)
 	*stats = (struct stats){};
 }
 
+/* What arrived is told as fields; the first byte says what becomes of it. */
+int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame, size_t len,
+		 struct explanation *ret, struct diags *diags)
+{
+	struct explanation made = {
+		.generation = gate->generation,
+		.policy = "internet",
+		.verdict = frame[0] ? VERDICT_DROP : VERDICT_PASS,
+		.reason = frame[0] ? REASON_NONE : REASON_DEFAULT,
+		.sets_known = true,
+	};
+
+	if (fake_gate_has(gate, "fail-read"))
+		return diag_error(diags, NULL, "the policy in force was adopted");
+	if (strcmp(interface, "transit-a") != 0) {
+		diag_error(diags, NULL, "there is no interface '%s'", interface);
+		return -ENOENT;
+	}
+	strcpy(made.interface, interface);
+	made.fields = calloc(1, sizeof(*made.fields));
+	made.sets = calloc(1, sizeof(*made.sets));
+	made.rules = calloc(1, sizeof(*made.rules));
+	made.fields[made.n_fields].name = strdup("length");
+	if (asprintf(&made.fields[made.n_fields++].value, "%zu", len) < 0)
+		abort();
+	made.sets[made.n_sets++] = (struct explained_set){ "banned", "src", true };
+	made.rules[made.n_rules].effect = frame[0] ? EFFECT_DECIDES : EFFECT_SHADOW;
+	strcpy(made.rules[made.n_rules].name, "rule-0");
+	made.rules[made.n_rules].match = strdup("src: $banned");
+	made.rules[made.n_rules++].action = strdup("drop");
+	if (frame[0])
+		strcpy(made.rule, "rule-0");
+	*ret = made;
+	return 0;
+}
+
 int gate_get_rules(struct gate *gate, struct gate_rules *ret)
 {
 	struct gate_rules rules = { .generation = gate->generation, .n = 3 };

@@ -280,6 +280,12 @@ int gate_get_rules(struct gate *gate, struct gate_rules *ret)
 	return -ENOTSUP;
 }
 
+int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame, size_t len,
+		 struct explanation *ret, struct diags *diags)
+{
+	return -ENOTSUP;
+}
+
 int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags)
 {
 	note("set-off %s %d", interface ?: "all", off);

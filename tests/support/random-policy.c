@@ -396,3 +396,35 @@ struct policy *random_policy(struct rng *rng)
 	}
 	return policy;
 }
+
+/* Take out what the language has no words for: values that no packet carries. */
+static void clip(struct scalar_match *match, uint32_t least, uint32_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < match->n_ranges; i++) {
+		struct range range = match->ranges[i];
+
+		if (range.first < least)
+			range.first = least;
+		if (range.last > most)
+			range.last = most;
+		if (range.first <= range.last)
+			match->ranges[n++] = range;
+	}
+	match->n_ranges = n;
+	match->present = n > 0;
+}
+
+void random_policy_in_words(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_rulesets; i++) {
+		struct ruleset *ruleset = &policy->rulesets[i];
+
+		ruleset->n_protect = 0;
+		for (size_t j = 0; j < ruleset->n_rules; j++) {
+			clip(&ruleset->rules[j].scalar[FIELD_VLAN], VLAN_FIRST, VLAN_LAST);
+			clip(&ruleset->rules[j].scalar[FIELD_ETHERTYPE], 0x600, 0xffff);
+		}
+	}
+}

@@ -12,6 +12,10 @@
 /* Every field, negations, live sets in about half of them, several rulesets and interfaces, all fates. Free with policy_free(). */
 struct policy *random_policy(struct rng *rng);
 
+/* Take out what the policy language has no words for: values that no packet carries; and no rules are
+ * those of `protect:`, which are no rules like any. */
+void random_policy_in_words(struct policy *policy);
+
 /* One of few, so that rules and frames meet. */
 void random_mac(struct rng *rng, uint8_t mac[MAC_BYTES]);
 

@@ -208,25 +208,6 @@ static void every_example(void **state)
 	globfree(&found);
 }
 
-/* Take out what the language has no words for: values that no packet carries. */
-static void clip(struct scalar_match *match, uint32_t least, uint32_t most)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < match->n_ranges; i++) {
-		struct range range = match->ranges[i];
-
-		if (range.first < least)
-			range.first = least;
-		if (range.last > most)
-			range.last = most;
-		if (range.first <= range.last)
-			match->ranges[n++] = range;
-	}
-	match->n_ranges = n;
-	match->present = n > 0;
-}
-
 /* As the loader has them: the compiler takes two orders of the same sets for two conditions. */
 static void order_sets(struct address_match *match)
 {
@@ -242,18 +223,11 @@ static void random_policies(void **state)
 		struct policy *policy = random_policy(&rng);
 		char name[32];
 
-		for (size_t s = 0; s < policy->n_rulesets; s++) {
-			/* Those of `protect:` are no rules like any: see protection(). */
-			policy->rulesets[s].n_protect = 0;
-			for (size_t r = 0; r < policy->rulesets[s].n_rules; r++) {
-				struct rule *rule = &policy->rulesets[s].rules[r];
-
-				clip(&rule->scalar[FIELD_VLAN], 1, 4094);
-				clip(&rule->scalar[FIELD_ETHERTYPE], 0x600, 0xffff);
+		random_policy_in_words(policy);
+		for (size_t s = 0; s < policy->n_rulesets; s++)
+			for (size_t r = 0; r < policy->rulesets[s].n_rules; r++)
 				for (int f = 0; f < N_ADDRESS_FIELDS; f++)
-					order_sets(&rule->address[f]);
-			}
-		}
+					order_sets(&policy->rulesets[s].rules[r].address[f]);
 		snprintf(name, sizeof(name), "random policy %d", i);
 		free(round_trip(policy, name));
 		policy_free(policy);
