@@ -218,6 +218,8 @@ int prefix_list_read(struct prefix_list *list, const char *path)
 
 void prefix_list_print(const struct prefix_list *list, FILE *stream)
 {
+	/* A list file that is empty is refused, as a failed download is. */
+	fprintf(stream, "# %zu prefixes\n", list->n);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct list_prefix *prefix = &list->prefixes[i];
 		char text[INET6_ADDRSTRLEN];
