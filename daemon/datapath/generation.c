@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "generation.h"
 
-#include <linux/membarrier.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,19 +269,6 @@ struct removal {
 	int error;
 };
 
-/*
- * Until every packet that is being judged now has been. An array of programs is emptied with its
- * last pin: a packet that has jumped to the dispatcher of the old generation, but not yet from
- * there, would find nothing.
- */
-static void wait_for_packets(void)
-{
-	const struct timespec long_enough = { .tv_nsec = 100000000 };
-
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-		nanosleep(&long_enough, NULL);
-}
-
 static int is_array(const char *name, void *context)
 {
 	const char *suffix = strrchr(name, '-');
@@ -301,7 +286,9 @@ static int remove_one(const char *name, void *context)
 		return 0;
 	snprintf(folder, sizeof(folder), "generations/%s", name);
 	if (!removal->waited && pins_each(removal->pins, folder, is_array, NULL)) {
-		wait_for_packets();
+		/* An array of programs is emptied with its last pin: a packet that has jumped to the
+		 * dispatcher of the old generation, but not yet from there, would find nothing. */
+		kernel_wait_for_packets();
 		removal->waited = true;
 	}
 	r = pins_remove(removal->pins, "generations/%s", name);

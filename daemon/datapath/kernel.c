@@ -3,9 +3,13 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include <xdp/libxdp.h>
 
 #include "util.h"
@@ -112,6 +116,14 @@ int kernel_error(struct diags *diags, int r, const char *format, ...)
 	else
 		diag_error(diags, NULL, "%s: %s", what ? what : "", strerror(-r));
 	return r;
+}
+
+void kernel_wait_for_packets(void)
+{
+	const struct timespec long_enough = { .tv_nsec = 100000000 };
+
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		nanosleep(&long_enough, NULL);
 }
 
 uint32_t kernel_prog_id(int fd)

@@ -20,6 +20,9 @@ const char *kernel_words(void);
 int kernel_error(struct diags *diags, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Until every packet that is being judged now has been. */
+void kernel_wait_for_packets(void);
+
 /* Id of a program or map, or 0. */
 uint32_t kernel_prog_id(int fd);
 uint32_t kernel_map_id(int fd);

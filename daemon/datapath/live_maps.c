@@ -276,7 +276,8 @@ void live_maps_begin(struct live_maps *maps, uint32_t slot, const size_t expecte
  * Tables are entered in the bank that packets do not use, then one bit changes. Before that, packets
  * are told to ask all tables that either bank has entries in; with each change of an array the
  * kernel has waited for those that were on their way, so none combines the one bank with what it
- * knows of the other.
+ * knows of the other. Nor is the old bank emptied under a packet that has just seen that it is to
+ * ask there.
  */
 int live_maps_commit(struct live_maps *maps, struct diags *diags)
 {
@@ -295,6 +296,7 @@ int live_maps_commit(struct live_maps *maps, struct diags *diags)
 				    maps->names[slot].text);
 	}
 	set_bit(&maps->state->banks, slot, !bank);
+	kernel_wait_for_packets();
 	/* Done: what follows is tidying up, of which the next start does what is left. */
 	tables_remove(maps, LIVE_INDEX(slot, bank));
 	for (enum live_table table = 0; table < N_LIVE_TABLES; table++)
