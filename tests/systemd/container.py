@@ -19,7 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDPGATE_TEST_ROOT", "/var/tmp/xdpgate-test-root"))
 SUITE = "bookworm"
 PACKAGES = ("systemd", "dbus", "iproute2", "procps", "libbpf1", "libxdp1", "libelf1",
-            "libfyaml0", "libjansson4", "libmnl0", "libcap-ng0", "libsystemd0", "libnettle8")
+            "libfyaml0", "libjansson4", "libmnl0", "libcap-ng0", "libsystemd0", "libnettle8",
+            "libpcap0.8", "zlib1g")
 ROOT_SECONDS = 300
 
 

@@ -22,7 +22,7 @@ PACKAGES = (
     "tcpreplay", "python3", "bpftool", "xdp-tools",
     # what our programs and tests are linked with
     "libbpf1", "libxdp1", "libelf1", "libfyaml0", "libjansson4", "libmnl0", "libcap-ng0",
-    "libsystemd0", "libnettle8", "libcmocka0",
+    "libsystemd0", "libnettle8", "libpcap0.8", "zlib1g", "libcmocka0",
 )
 # What the guest needs to find its root, and the parts of the kernel that the tests touch.
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "squashfs", "overlay")
