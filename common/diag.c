@@ -223,6 +223,22 @@ static bool same_file(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
+void diags_repeat(struct diags *diags, const struct diags *from, bool as_warnings)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct diag *diag = &from->items[i];
+		const struct diag_place place = {
+			diag->file,  diag->line,   diag->column,
+			diag->width, diag->source, diag->source ? strlen(diag->source) : 0
+		};
+
+		if (as_warnings || diag->severity == SEVERITY_WARNING)
+			diag_warning(diags, diag->file ? &place : NULL, "%s", diag->message);
+		else
+			diag_error(diags, diag->file ? &place : NULL, "%s", diag->message);
+	}
+}
+
 void diags_sort(struct diags *diags)
 {
 	_cleanup_free_ struct ranked *ranked = NULL;

@@ -56,6 +56,9 @@ int diag_warning(struct diags *diags, const struct diag_place *place, const char
 int diag_addv(struct diags *diags, enum severity severity, const struct diag_place *place,
 	      const char *format, va_list args);
 
+/* All that are kept in `from`, again: as they are, or each as a warning. */
+void diags_repeat(struct diags *diags, const struct diags *from, bool as_warnings);
+
 /* Order by file (in order of first report), line and column; equal ones stay in order. */
 void diags_sort(struct diags *diags);
 

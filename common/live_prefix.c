@@ -49,3 +49,18 @@ const char *live_prefix_format(const struct live_prefix *live, char *buffer)
 	}
 	return prefix_format(&prefix, buffer);
 }
+
+bool live_prefix_equal(const struct live_prefix *a, const struct live_prefix *b)
+{
+	return a->family == b->family && a->len == b->len &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+bool live_prefix_covers(const struct live_prefix *outer, const struct live_prefix *inner)
+{
+	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
+
+	return inner->family == outer->family && inner->len >= outer->len &&
+	       memcmp(inner->addr, outer->addr, bytes) == 0 &&
+	       (!bits || (inner->addr[bytes] ^ outer->addr[bytes]) >> (8 - bits) == 0);
+}

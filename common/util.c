@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define LARGE_BYTES ((size_t)4 << 20)
 /* Beyond that malloc() always has memory of its own from the system, and realloc() moves its pages
@@ -63,4 +64,12 @@ int array_reserve(void **array, size_t *capacity, size_t needed, size_t size)
 	*array = grown;
 	*capacity = target;
 	return 0;
+}
+
+uint64_t realtime_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
 }

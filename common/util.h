@@ -63,6 +63,9 @@ static inline void close_dir(DIR **dir)
 		_value;                                                                            \
 	})
 
+/* Microseconds of CLOCK_REALTIME. */
+uint64_t realtime_usec(void);
+
 /* Grow array (elements of size bytes, *capacity of them) to hold at least needed; amortised.
  * 0, or -ENOMEM with the array as it was. */
 int array_reserve(void **array, size_t *capacity, size_t needed, size_t size);

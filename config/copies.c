@@ -306,14 +306,11 @@ static char *make_header(const struct list_entry *entry)
 {
 	_cleanup_free_ char *path = escape(entry->path);
 	char file[HEX_DIGEST + 1], *header = NULL;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	format_digest(entry->digest, file);
-	if (!path || asprintf(&header, "%s%s%s\n%s%s\n%s%" PRIu64 "\n%s%0*d\n", title, path_line,
-			      path, file_line, file, time_line,
-			      now.tv_sec * UINT64_C(1000000) + (uint64_t)now.tv_nsec / 1000,
-			      sum_line, HEX_DIGEST, 0) < 0)
+	if (!path ||
+	    asprintf(&header, "%s%s%s\n%s%s\n%s%" PRIu64 "\n%s%0*d\n", title, path_line, path,
+		     file_line, file, time_line, realtime_usec(), sum_line, HEX_DIGEST, 0) < 0)
 		return NULL;
 	return header;
 }

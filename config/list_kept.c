@@ -32,23 +32,6 @@ static int parse_copy(struct list *list, const struct copy *copy)
 			      copy->usec, list->set, first_v4, first_v6);
 }
 
-static void say_again(struct diags *diags, const struct diags *found, bool as_warnings)
-{
-	for (size_t i = 0; i < found->n; i++) {
-		const struct diag *diag = &found->items[i];
-		struct diag_place place = { diag->file,   diag->line,
-					    diag->column, diag->width,
-					    diag->source, diag->source ? strlen(diag->source) : 0 };
-
-		if (as_warnings)
-			diag_warning(diags, &place, "%s", diag->message);
-		else
-			diag_error(diags, &place, "%s", diag->message);
-	}
-	if (!as_warnings)
-		diags->n_errors += found->n_errors - found->n;
-}
-
 static int say_copy(struct list *list, const struct copy *copy)
 {
 	time_t seconds = (time_t)(copy->usec / 1000000);
@@ -89,11 +72,12 @@ int list_read_kept(struct list *list, struct policy_file *file)
 	}
 	if (from_copy == -ENOMEM)
 		return from_copy;
-	say_again(diags, &found, !from_copy);
+	diags_repeat(diags, &found, !from_copy);
 	if (!from_copy) {
 		file->copy_usec = copy.usec;
 		return say_copy(list, &copy);
 	}
+	diags->n_errors += found.n_errors - found.n;
 	if (r == -EINVAL && from_copy != -ENOENT)
 		node_warning(loader, list->name, "nor does the copy of %s stand for it: %s",
 			     list->path,

@@ -7,7 +7,6 @@
 
 #include <malloc.h>
 #include <string.h>
-#include <time.h>
 
 #include "compile.h"
 #include "config.h"
@@ -17,14 +16,6 @@
 #include "log.h"
 #include "policy_tests.h"
 #include "util.h"
-
-static uint64_t realtime_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 static void gate_freep(struct gate **gate)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * gate_internal.h: what the parts of the gate share: gate.c loads and installs, gate_interfaces.c
- * is about what it stands on, gate_status.c, gate_stats.c and gate_rules.c tell of it.
+ * is about what it stands on, gate_feeds.c and gate_refresh.c about lists that are watched; gate_status.c,
+ * gate_stats.c and gate_rules.c tell of it.
  */
 #pragma once
 
@@ -68,6 +69,11 @@ int gate_read_self(struct local_addresses *ret, struct diags *diags);
 char *gate_print_diags(const struct diags *diags);
 
 /* --- gate_feeds.c --- */
+
+struct feed *gate_feed_find(struct feeds *feeds, const char *path); /* NULL: it is none of them */
+struct feed *gate_feed_add(struct feeds *feeds, const char *path,
+			   const struct list_guard *guard); /* NULL: out of memory */
+void gate_feed_forget(struct feeds *feeds, struct feed *feed);
 
 /* The policy is in force: these are its watched files. again: it is that of before, so what was
  * refused still is. */

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #include "session.h"
+#include "users.h"
 #include "util.h"
 
 #define ACL_XATTR "system.posix_acl_access"
@@ -105,7 +106,7 @@ static int add_user(struct admission *admission, size_t *size, const char *set, 
 		    struct diags *diags)
 {
 	uid_t uid;
-	int r = peer_user(name, &uid);
+	int r = user_find(name, &uid);
 
 	if (r == -ENOENT) {
 		diag_warning(diags, NULL,

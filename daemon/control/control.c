@@ -7,6 +7,7 @@
 #include "bounds.h"
 #include "methods.h"
 #include "session.h"
+#include "users.h"
 #include "util.h"
 
 static void refuse(int fd, const char *text)
@@ -114,7 +115,7 @@ int control_new(sd_event *event, struct gate *gate, int listen_fd, const char *s
 	control->event = sd_event_ref(event);
 	control->gate = gate;
 	control->listener = (struct listener)LISTENER_NONE;
-	control->has_group = peer_group(&control->group) == 0;
+	control->has_group = group_find(CONTROL_GROUP, &control->group) == 0;
 	if (listen_fd >= 0)
 		r = listener_adopt(listen_fd, &control->listener, diags);
 	else

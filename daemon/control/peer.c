@@ -3,62 +3,11 @@
  * Who is at the other end of a UNIX socket. SO_PEERCRED tells user and primary group only;
  * supplementary groups, the usual way to be a member, need SO_PEERGROUPS.
  */
-#include <grp.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "peer.h"
 #include "util.h"
-
-#define GROUP_BUFFER_MAX (1U << 20)
-
-int peer_group(gid_t *ret)
-{
-	size_t size = 4096;
-
-	for (;;) {
-		_cleanup_free_ char *buffer = malloc(size);
-		struct group group, *found;
-		int r;
-
-		if (!buffer)
-			return -ENOMEM;
-		r = getgrnam_r(CONTROL_GROUP, &group, buffer, size, &found);
-		if (r == ERANGE && size < GROUP_BUFFER_MAX) {
-			size *= 2;
-			continue;
-		}
-		if (!found)
-			/* which errno says "no such group" differs between name services */
-			return -ENOENT;
-		*ret = found->gr_gid;
-		return 0;
-	}
-}
-
-int peer_user(const char *name, uid_t *ret)
-{
-	size_t size = 4096;
-
-	for (;;) {
-		_cleanup_free_ char *buffer = malloc(size);
-		struct passwd user, *found;
-		int r;
-
-		if (!buffer)
-			return -ENOMEM;
-		r = getpwnam_r(name, &user, buffer, size, &found);
-		if (r == ERANGE && size < GROUP_BUFFER_MAX) {
-			size *= 2;
-			continue;
-		}
-		if (!found)
-			return -ENOENT;
-		*ret = found->pw_uid;
-		return 0;
-	}
-}
 
 static int has_supplementary_group(int fd, gid_t group)
 {

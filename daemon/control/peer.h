@@ -20,11 +20,5 @@ struct peer {
 
 #define CONTROL_GROUP "xdpgate"
 
-/* The group's id. -ENOENT: there is no such group here. */
-int peer_group(gid_t *ret);
-
-/* The id of a user by name. -ENOENT: there is no such user here. */
-int peer_user(const char *name, uid_t *ret);
-
 /* Credentials are those of the moment of connect(). group: NULL if there is none. */
 int peer_identify(int fd, const gid_t *group, struct peer *ret);

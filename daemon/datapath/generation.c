@@ -2,7 +2,6 @@
 #include "generation.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -151,14 +150,6 @@ static int copy_redirects(struct generation *generation, const struct policy *po
 	for (size_t i = 0; i < policy->n_redirects; i++)
 		memcpy(generation->redirect_ports[i], policy->redirects[i].port, PORT_LEN);
 	return 0;
-}
-
-static uint64_t realtime_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 int generation_build(const struct policy *policy, const struct tables *tables, uint64_t number,

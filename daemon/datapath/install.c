@@ -57,8 +57,8 @@ static int prepare_interface(struct install *install, uint32_t index)
 				       &own);
 		if (r < 0)
 			place_set_error(held, &own, r);
-		for (size_t i = 0; r >= 0 && i < own.n; i++) /* what was set right */
-			diag_warning(install->diags, NULL, "%s", own.items[i].message);
+		else /* what was set right */
+			diags_repeat(install->diags, &own, true);
 	}
 	diags_free(&own);
 	return r < 0 ? refuse_interface(install, index, r) : 0;

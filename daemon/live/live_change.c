@@ -11,12 +11,6 @@
 
 #define FULL_SAID_SECONDS 60
 
-static bool same_prefix(const struct live_prefix *a, const struct live_prefix *b)
-{
-	return a->family == b->family && a->len == b->len &&
-	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
-}
-
 int live_tell_kernel(void *context, const struct live_view *view, bool gone)
 {
 	const struct kernel_side *side = context;
@@ -28,7 +22,7 @@ int live_tell_kernel(void *context, const struct live_view *view, bool gone)
 		r = live_maps_remove(maps, side->set->slot, &view->prefix, view->comment != NULL);
 		return r == -ENOENT ? 0 : r;
 	}
-	if (side->target && same_prefix(side->target, &view->prefix))
+	if (side->target && live_prefix_equal(side->target, &view->prefix))
 		comment = view->comment ? view->comment : side->had_comment ? "" : NULL;
 	return live_maps_put(maps, side->set->slot, &view->prefix, &view->times,
 			     view->effective_end, comment);
@@ -40,14 +34,6 @@ int live_tell_nobody(void *context, const struct live_view *view, bool gone)
 }
 
 /* --- results ----------------------------------------------------------------------------- */
-
-void live_result_done(struct live_result *result)
-{
-	for (size_t i = 0; i < result->n_refusals; i++)
-		free(result->refusals[i].why);
-	free(result->refusals);
-	*result = (struct live_result){};
-}
 
 /* Takes why over; NULL: out of memory, nothing is told. */
 static void refuse(struct set *set, struct live_result *result, size_t index, char *why)
@@ -61,11 +47,6 @@ static void refuse(struct set *set, struct live_result *result, size_t index, ch
 		return;
 	}
 	result->refusals[result->n_refusals++] = (struct live_refusal){ index, why };
-}
-
-static char *text_of(const char *text)
-{
-	return strdup(text);
 }
 
 /* --- adding ------------------------------------------------------------------------------ */
@@ -167,7 +148,7 @@ static void add_one(struct live_sets *sets, struct set *set, const struct live_r
 	}
 	r = put(sets, set, &request->prefix, &wanted);
 	if (r < 0) {
-		refuse(set, result, index, text_of(strerror(-r)));
+		refuse(set, result, index, strdup(strerror(-r)));
 		return;
 	}
 	result->added += !wanted.existed;
@@ -235,7 +216,7 @@ static void del_one(struct live_sets *sets, struct set *set, const struct live_p
 	if (r == -ENOENT) {
 		result->missing++;
 	} else if (r < 0) {
-		refuse(set, result, index, text_of(strerror(-r)));
+		refuse(set, result, index, strdup(strerror(-r)));
 	} else {
 		result->removed++;
 		live_journal_gone(set, prefix);
@@ -332,11 +313,6 @@ static int swap(struct live_sets *sets, struct set *set, struct live_store **sto
 	return r;
 }
 
-static void store_freep(struct live_store **store)
-{
-	live_store_free(*store);
-}
-
 static int refuse_all(const struct set *set, const struct live_result *result, struct diags *diags)
 {
 	const struct live_refusal *first = result->refusals;
@@ -354,7 +330,7 @@ static int refuse_all(const struct set *set, const struct live_result *result, s
 static int exchange(struct live_sets *sets, struct set *set, const struct live_request *items,
 		    size_t n, struct live_result *ret, struct diags *diags)
 {
-	_cleanup_(store_freep) struct live_store *store = live_store_new();
+	_cleanup_(live_store_freep) struct live_store *store = live_store_new();
 	_cleanup_(live_result_done) struct live_result result = {};
 	size_t before = live_set_count(set), count;
 	int r;

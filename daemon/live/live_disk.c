@@ -106,11 +106,6 @@ static int replay(void *context, const struct journal_record *record)
 	return r < 0 ? r : 0;
 }
 
-static void store_freep(struct live_store **store)
-{
-	live_store_free(*store);
-}
-
 /* Into the set, and into the kernel, what it does not have. */
 static int take_over(struct live_sets *sets, struct set *set, const struct live_store *store)
 {
@@ -129,18 +124,9 @@ static int take_over(struct live_sets *sets, struct set *set, const struct live_
 	return r < 0 ? r : 0;
 }
 
-static void copy_warnings(const struct diags *from, struct diags *to)
-{
-	for (size_t i = 0; i < from->n; i++)
-		diag_warning(to,
-			     &(struct diag_place){ .file = from->items[i].file,
-						   .line = from->items[i].line },
-			     "%s", from->items[i].message);
-}
-
 int live_restore(struct live_sets *sets, struct set *set, struct diags *diags)
 {
-	_cleanup_(store_freep) struct live_store *store = live_store_new();
+	_cleanup_(live_store_freep) struct live_store *store = live_store_new();
 	_cleanup_(diags_free) struct diags own = {};
 	int r;
 
@@ -154,7 +140,7 @@ int live_restore(struct live_sets *sets, struct set *set, struct diags *diags)
 		note_error(set, &own, diags);
 		return 0;
 	}
-	copy_warnings(&own, diags);
+	diags_repeat(diags, &own, true);
 	r = take_over(sets, set, store);
 	if (r < 0)
 		return diag_error(diags, NULL, "cannot restore the live set '%s': %s", set->name,

@@ -5,11 +5,11 @@
  */
 #include "live_sets_internal.h"
 
-#include <pwd.h>
 #include <string.h>
 #include <time.h>
 
 #include "diag.h"
+#include "users.h"
 #include "util.h"
 
 /* --- time -------------------------------------------------------------------------------- */
@@ -126,15 +126,6 @@ static int adopt_entry(void *context, const struct live_prefix *prefix,
 	return r < 0 ? r : 0;
 }
 
-static bool lies_within(const struct live_prefix *inner, const struct live_prefix *outer)
-{
-	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
-
-	return inner->family == outer->family && inner->len >= outer->len &&
-	       memcmp(inner->addr, outer->addr, bytes) == 0 &&
-	       (!bits || (inner->addr[bytes] ^ outer->addr[bytes]) >> (8 - bits) == 0);
-}
-
 /* A crash may have come between an entry and those within it, whose effective end it changes: to a
  * later one or to an earlier one. In their order, those within one come right behind it. */
 struct mending {
@@ -147,7 +138,7 @@ static int mend_effective_end(void *context, const struct live_view *view)
 {
 	struct mending *mending = context;
 
-	if (mending->begun && lies_within(&view->prefix, &mending->outer))
+	if (mending->begun && live_prefix_covers(&mending->outer, &view->prefix))
 		return live_tell_kernel(&mending->side, view, false);
 	mending->outer = view->prefix;
 	mending->begun = true;
@@ -281,16 +272,6 @@ int live_sets_prepare(struct live_sets *sets, const struct live_set *policy, siz
 	return r;
 }
 
-static uid_t find_user(const char *name)
-{
-	char buffer[16384];
-	struct passwd user, *found = NULL;
-
-	if (getpwnam_r(name, &user, buffer, sizeof(buffer), &found) != 0 || !found)
-		return (uid_t)-1;
-	return found->pw_uid;
-}
-
 static int take_writers(struct set *set, const struct live_set *policy, struct diags *diags)
 {
 	forget_writers(set);
@@ -302,9 +283,8 @@ static int take_writers(struct set *set, const struct live_set *policy, struct d
 		set->writers[i] = strdup(policy->writers[i]);
 		if (!set->writers[i])
 			return -ENOMEM;
-		set->n_writers++;
-		set->uids[i] = find_user(policy->writers[i]);
-		if (set->uids[i] == (uid_t)-1)
+		set->uids[set->n_writers++] = (uid_t)-1;
+		if (user_find(policy->writers[i], &set->uids[i]) < 0)
 			diag_warning(diags, NULL,
 				     "there is no user '%s', who may write to the live set '%s': "
 				     "make it, then reload",
@@ -313,14 +293,18 @@ static int take_writers(struct set *set, const struct live_set *policy, struct d
 	return 0;
 }
 
-/* Entries that the policy does not let in (any more). Of a set that is too full, the ones that end
- * first would be as good as any to go; they are kept, and nothing is let in. */
+/* Entries that the policy does not let in (any more); there are none, if it lets in what it let in
+ * before. Of a set that is too full, the ones that end first would be as good as any to go; they are
+ * kept, and nothing is let in. */
 static void remove_refused(struct live_sets *sets, struct set *set, struct diags *diags)
 {
 	struct kernel_side side = { .sets = sets, .set = set };
 	struct live_view view;
 	uint64_t removed = 0;
 
+	if (set->judged)
+		return;
+	set->judged = true;
 	for (bool more = live_store_next(set->store, NULL, &view); more;
 	     more = live_store_next(set->store, &view.prefix, &view)) {
 		struct live_prefix prefix = view.prefix;
@@ -350,6 +334,7 @@ static void take_set(struct live_sets *sets, struct set *set, const struct live_
 	set->parked = false;
 	set->size = policy->size;
 	set->timeout = policy->timeout;
+	set->judged &= memcmp(set->widest, policy->widest, sizeof(set->widest)) == 0;
 	memcpy(set->widest, policy->widest, sizeof(set->widest));
 	set->persist = policy->persist;
 	if (take_writers(set, policy, diags) < 0 || space_of(&policy->except, &except) < 0) {
@@ -359,6 +344,7 @@ static void take_set(struct live_sets *sets, struct set *set, const struct live_
 			     set->name);
 		return;
 	}
+	set->judged &= space_equal(&set->except, &except);
 	space_done(&set->except);
 	set->except = except;
 	remove_refused(sets, set, diags);

@@ -8,6 +8,7 @@
 
 #include "journal.h"
 #include "live_maps.h"
+#include "live_prefix.h"
 #include "live_sets.h"
 #include "space.h"
 #include "store.h"
@@ -26,6 +27,7 @@ struct set {
 	uid_t *uids; /* by writer; (uid_t)-1: there is no such user */
 	size_t n_writers;
 	struct space except;
+	bool judged; /* all its entries were let in by these */
 
 	struct journal *journal; /* persist, and it could be opened; else NULL */
 	bool journal_broken;     /* something is not on disk: all of it is to be written anew .. */

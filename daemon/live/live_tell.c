@@ -63,12 +63,6 @@ int live_sets_list(struct live_sets *sets, const char *name, const struct live_p
 	return 0;
 }
 
-void live_list_done(struct live_list *list)
-{
-	free(list->items);
-	*list = (struct live_list){};
-}
-
 static int fill_status(const struct set *set, struct live_set_status *ret)
 {
 	uint32_t now = live_now(), next = live_store_next_end(set->store);
@@ -136,16 +130,4 @@ int live_sets_status(struct live_sets *sets, const char *name, struct live_set_s
 	*ret = states;
 	states = (struct live_set_states){};
 	return 0;
-}
-
-void live_set_states_done(struct live_set_states *states)
-{
-	for (size_t i = 0; i < states->n; i++) {
-		for (size_t j = 0; j < states->items[i].n_writers; j++)
-			free(states->items[i].writers[j]);
-		free(states->items[i].writers);
-		free(states->items[i].journal_error);
-	}
-	free(states->items);
-	*states = (struct live_set_states){};
 }

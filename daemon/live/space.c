@@ -2,6 +2,7 @@
 #include "space.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "util.h"
 
@@ -93,6 +94,16 @@ void space_done(struct space *space)
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		free(space->ranges[family]);
 	*space = (struct space){};
+}
+
+bool space_equal(const struct space *a, const struct space *b)
+{
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		if (a->n[family] != b->n[family] ||
+		    (a->n[family] && memcmp(a->ranges[family], b->ranges[family],
+					    a->n[family] * sizeof(*a->ranges[family])) != 0))
+			return false;
+	return true;
 }
 
 static uint64_t read_be(const uint8_t *bytes, size_t n)

@@ -26,6 +26,7 @@ struct space {
 /* The addresses of a set's prefixes. 0 or -ENOMEM. */
 int space_of(const struct prefix_set *prefixes, struct space *ret);
 void space_done(struct space *space);
+bool space_equal(const struct space *a, const struct space *b);
 /* A range that the prefix shares an address with, or NULL. */
 const struct address_range *space_overlap(const struct space *space,
 					  const struct live_prefix *prefix);

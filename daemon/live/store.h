@@ -41,6 +41,11 @@ typedef int live_change(void *context, const struct live_view *view, bool gone);
 struct live_store *live_store_new(void);                      /* NULL: out of memory */
 struct live_store *live_store_free(struct live_store *store); /* NULL is fine; returns NULL */
 
+static inline void live_store_freep(struct live_store **store)
+{
+	live_store_free(*store);
+}
+
 size_t live_store_count(const struct live_store *store, enum family family);
 size_t live_store_bytes(const struct live_store *store); /* of memory, all in all */
 

@@ -365,29 +365,3 @@ int gate_set_status(struct gate *gate, const char *name, struct live_set_states 
 	*ret = states;
 	return 0;
 }
-
-void live_result_done(struct live_result *result)
-{
-	for (size_t i = 0; i < result->n_refusals; i++)
-		free(result->refusals[i].why);
-	free(result->refusals);
-	*result = (struct live_result){};
-}
-
-void live_list_done(struct live_list *list)
-{
-	free(list->items);
-	*list = (struct live_list){};
-}
-
-void live_set_states_done(struct live_set_states *states)
-{
-	for (size_t i = 0; i < states->n; i++) {
-		for (size_t j = 0; j < states->items[i].n_writers; j++)
-			free(states->items[i].writers[j]);
-		free(states->items[i].writers);
-		free(states->items[i].journal_error);
-	}
-	free(states->items);
-	*states = (struct live_set_states){};
-}

@@ -51,6 +51,19 @@ class Edge(netlab.Lab):
         return self.daemon(self.router, policy, **options)
 
 
+class TwoWires(Edge):
+    """The scene with a second wire from the sender: up1 ---- xg1."""
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.veth(self.sender, "up1", self.router, "xg1")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+
 def country_lists(lab, names=("cl", "cy", "cz")):
     """Paths of three country lists, or None if the data is not at hand."""
     paths = [netlab.DATA / "geo" / f"{name}.txt" for name in names]

@@ -9,10 +9,18 @@ import struct
 import time
 
 import netlab
-from edge import Edge, VICTIM4
+from edge import TwoWires, VICTIM4
 
 VICTIM6 = "2001:db8:100::7"
 MARKER = "203.0.113.99"  # always passes: what was sent before it has been judged
+# How the policies of these tests begin to judge.
+RULES = f"""
+policies:
+  edge:
+    default: pass
+    rules:
+      - {{name: marker, match: {{src: {MARKER}}}, do: pass}}
+"""
 GATE = "org.xdpgate.gate."
 
 
@@ -142,17 +150,8 @@ def port_of(frame):
     return int.from_bytes(frame[at:at + 2], "big")
 
 
-class LiveLab(Edge):
-    """The scene, with a second wire."""
-
-    def __enter__(self):
-        super().__enter__()
-        try:
-            self.veth(self.sender, "up1", self.router, "xg1")
-        except BaseException:
-            self.close()
-            raise
-        return self
+class LiveLab(TwoWires):
+    """The scene."""
 
     def probe(self, *wire):
         return Probe(self, *wire)

@@ -11,19 +11,12 @@ import unittest
 import netlab
 import tap
 from edge import ROUTER4, ROUTER6, SENDER4, SENDER6, VICTIM4
-from livelab import LiveLab, MARKER, Refused, VICTIM6, entries_of, requests
+from livelab import LiveLab, RULES, Refused, VICTIM6, entries_of, requests
 
 INTERFACES = """
 interfaces:
   transit: {port: xg0, policy: edge}
   lan: {port: xg1, policy: edge}
-"""
-RULES = f"""
-policies:
-  edge:
-    default: pass
-    rules:
-      - {{name: marker, match: {{src: {MARKER}}}, do: pass}}
 """
 POLICY = INTERFACES + """
 sets:

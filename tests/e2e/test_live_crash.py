@@ -23,7 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "datapath")
 import netlab
 import tap
 from crashlab import Strace, spread, started_under_strace, calls_of
-from livelab import Client, LiveLab, MARKER, entries_of
+from livelab import Client, LiveLab, RULES, entries_of
 
 EVERYTHING = bool(os.environ.get("CRASH_ALL"))
 SECONDS = float(os.environ.get("CRASH_SECONDS", "3"))  # of each test that samples
@@ -32,13 +32,6 @@ SETS = """
   kept: {live: true, size: 100k, persist: true}
 """
 INTERFACES = "interfaces: {transit: {port: xg0, policy: edge}}\n"
-RULES = f"""
-policies:
-  edge:
-    default: pass
-    rules:
-      - {{name: marker, match: {{src: {MARKER}}}, do: pass}}
-"""
 POLICY = INTERFACES + "sets:" + SETS + RULES + """
       - {name: banned, match: {src: [$banned, $kept]}, do: drop}
 """
