@@ -201,7 +201,9 @@ static int split_halves(struct builder *builder, const struct intervals *interva
 	const struct interval *items = intervals->items, *end = items + intervals->n, *next;
 	struct starts *upper = &builder->upper;
 	uint32_t row = 0;
-	int r = 0;
+	/* At most one start for each: grown bit by bit, copies of it would cost more than its work. */
+	int r = array_reserve((void **)&upper->items, &upper->capacity, intervals->n,
+			      sizeof(*upper->items));
 
 	for (const struct interval *item = items; r >= 0 && item < end; item = next) {
 		const struct interval *behind;
