@@ -14,7 +14,7 @@
 
 #include "verdict.h"
 
-#define XDPGATE_ABI_VERSION 7
+#define XDPGATE_ABI_VERSION 8
 
 /* --- fields ------------------------------------------------------------------------------
  * Neighbours are folded together first (see "Scalar fields" below), so those that rules tend to
@@ -429,6 +429,52 @@ struct vlans_config {
 };
 
 _Static_assert(sizeof(struct vlans_config) == 16 + 4 * VLANS_INLINE + 2 * 4096, "ABI");
+
+/*
+ * Settings of the program that stands in front of a port's own while a policy waits to be
+ * confirmed, or packets are sampled (xdp/front.bpf.c). Behind it is an array of programs.
+ */
+struct front_config {
+	__u8 confirm;     /* bool: past the deadline what was in force before judges */
+	__u8 sample;      /* bool: copies of some packets go into the ring */
+	__u8 fail_closed; /* bool: what an empty element behind it means */
+	__u8 pad;
+};
+#define FRONT_NOW 0    /* what the generation has for the port */
+#define FRONT_BEFORE 1 /* what judged there before */
+#define FRONT_PROGRAMS 2
+
+/* The policy that waits to be confirmed: one for all ports, written while programs run. */
+struct pending_state {
+	__u64 deadline;    /* jiffies64: from then on what was in force before judges */
+	__u64 deadline_ns; /* the same moment by CLOCK_MONOTONIC */
+	__u64 from, to;    /* generations; from 0: nothing was in force */
+	__u64 swapped;     /* bool: it has come in force */
+};
+#define PENDING_CONFIRMED 0xffffffffffffffffULL /* deadline */
+
+/* One for all ports, written while programs run. */
+struct sampling_state {
+	__u64 until;  /* jiffies64: packets are sampled while it is below */
+	__u64 chance; /* of 2^32, for each packet */
+	__u64 lost;   /* there was no room in the ring */
+};
+
+/* A packet that was sampled: an element of the ring. */
+#define SAMPLE_BYTES 2048
+struct sample {
+	__u64 jiffies;
+	__u32 ifindex;
+	__u32 len;      /* bytes of the frame */
+	__u32 captured; /* so many are in data: SAMPLE_BYTES at most */
+	__u32 pad;
+	__u8 data[SAMPLE_BYTES]; /* what is behind them is whatever was there before */
+};
+
+_Static_assert(sizeof(struct front_config) == 4, "ABI");
+_Static_assert(sizeof(struct pending_state) == 40, "ABI");
+_Static_assert(sizeof(struct sampling_state) == 24, "ABI");
+_Static_assert(sizeof(struct sample) == 24 + SAMPLE_BYTES, "ABI");
 
 /*
  * What a probe instance (config.probe) tells of the last packet it judged. Probes run by

@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "home.h"
+#include "jump.h"
 #include "packet.h"
 
 #define VID_MASK 0xfff
@@ -44,26 +45,10 @@ static __always_inline __u32 outermost_vid(struct xdp_md *ctx)
 	return bpf_ntohs(tag.tci) & VID_MASK;
 }
 
-/*
- * As bpf_tail_call(). The compiler would join those of all branches into one, whose index is then
- * no constant to the verifier, and the jump an indirect one: 15 ns instead of 2. So they are
- * assembly, each with a number of its own (a comment), without which they would be joined, too.
- */
-#define JUMP(ctx, member, number)                                                                  \
-	({                                                                                         \
-		asm volatile("r1 = %[context]\n\t"                                                 \
-			     "r2 = %[map]\n\t"                                                     \
-			     "r3 = %[index]\n\t"                                                   \
-			     "call 12 # " #number                                                  \
-			     :                                                                     \
-			     : [context] "r"(ctx), [map] "r"(&members), [index] "r"(member)        \
-			     : "r0", "r1", "r2", "r3", "r4", "r5");                                \
-	})
-
 /* One comparison. True, if it is the one and has no program. */
 #define TRY(number)                                                                                \
 	if (number < config.n && vid == config.vids[number]) {                                     \
-		JUMP(ctx, (__u32)config.members[number], number);                                  \
+		JUMP(ctx, &members, (__u32)config.members[number], number);                        \
 		return true;                                                                       \
 	}
 
@@ -83,7 +68,7 @@ static __always_inline bool go_to_vlan(struct xdp_md *ctx, __u32 vid)
 		member = config.member_of[index & VID_MASK];
 		if (member == VLANS_NONE)
 			return false;
-		JUMP(ctx, member, looked up);
+		JUMP(ctx, &members, member, looked up);
 		return true;
 	}
 	TRY(0)
@@ -114,7 +99,7 @@ int xdpgate_vlans(struct xdp_md *ctx)
 	if (!vid || !go_to_vlan(ctx, vid)) {
 		if (config.others == VLANS_NONE)
 			return unjudged(ctx);
-		JUMP(ctx, config.others, others);
+		JUMP(ctx, &members, config.others, others);
 	}
 	return config.fail_closed ? XDP_DROP : XDP_PASS;
 }
