@@ -207,7 +207,8 @@ int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 	if (r >= 0)
 		r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
 	if (r >= 0)
-		r = datapath_install(gate->datapath, policy, tables, how->how, diags);
+		r = datapath_install(gate->datapath, policy, tables,
+				     &(struct install_options){ .how = how->how }, diags);
 	list_cache_end(gate->lists, r >= 0);
 	if (r >= 0) {
 		live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);

@@ -67,7 +67,7 @@ int port_disarm(const struct port *port, struct diags *diags)
 /* Put a program of generation `number` that is pinned into a port's slot. */
 int datapath_arm_from_pins(struct datapath *datapath, const struct port *port, uint64_t number)
 {
-	_cleanup_close_ int fd = generation_pinned_program(&datapath->pins, number, port);
+	_cleanup_close_ int fd = generation_slot_program(&datapath->pins, number, port);
 
 	return fd < 0 ? fd : port_slot_set(port, fd);
 }
@@ -105,6 +105,36 @@ static int adopt_port(const char *key, void *context)
 }
 
 /* A swap was interrupted: its target is complete, so finish it. */
+static int finish_swap_to(struct datapath *datapath, uint64_t to, struct diags *diags)
+{
+	struct pending *pending = NULL;
+	uint64_t from = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < datapath->n_ports; i++) {
+		const struct port *port = datapath->ports[i];
+
+		if (datapath_is_off(datapath, port))
+			continue;
+		r = datapath_arm_from_pins(datapath, port, to);
+		if (r == -ENOENT) /* not a port of the new policy */
+			r = port_disarm(port, diags);
+		if (r < 0)
+			return kernel_error(diags, r, "cannot finish the swap to generation %llu",
+					    (unsigned long long)to);
+	}
+	if (pending_open(&datapath->pins, &pending) >= 0 && pending->state->to == to) {
+		pending->state->swapped = 1;
+		from = pending->state->from;
+	} else { /* of one that this one took the place of */
+		r = pending_unpin(&datapath->pins);
+	}
+	pending_free(pending);
+	if (r >= 0)
+		r = generation_remove_others(&datapath->pins, to, from);
+	return r < 0 ? kernel_error(diags, r, "cannot remove the old generation's pins") : 0;
+}
+
 static int finish_swap(struct datapath *datapath, struct diags *diags)
 {
 	uint64_t to;
@@ -116,22 +146,9 @@ static int finish_swap(struct datapath *datapath, struct diags *diags)
 		return kernel_error(diags, r, "cannot read %s/intent", datapath->pins.path);
 	if (r >= 0 &&
 	    pins_exist(&datapath->pins, "generations/%llu/manifest", (unsigned long long)to)) {
-		for (size_t i = 0; i < datapath->n_ports; i++) {
-			const struct port *port = datapath->ports[i];
-
-			if (datapath_is_off(datapath, port))
-				continue;
-			r = datapath_arm_from_pins(datapath, port, to);
-			if (r == -ENOENT) /* not a port of the new policy */
-				r = port_disarm(port, diags);
-			if (r < 0)
-				return kernel_error(diags, r,
-						    "cannot finish the swap to generation %llu",
-						    (unsigned long long)to);
-		}
-		r = generation_remove_others(&datapath->pins, to);
+		r = finish_swap_to(datapath, to, diags);
 		if (r < 0)
-			return kernel_error(diags, r, "cannot remove the old generation's pins");
+			return r;
 	}
 	r = intent_clear(&datapath->pins);
 	return r < 0 ? kernel_error(diags, r, "cannot remove %s/intent", datapath->pins.path) : 0;
@@ -150,22 +167,11 @@ struct place_held *places_free(struct place_held *held, const struct generation 
 	return NULL;
 }
 
-static int adopt(struct datapath *datapath, struct diags *diags)
+int datapath_hold_places(struct datapath *datapath)
 {
-	struct adoption adoption = { datapath, diags };
+	const struct manifest *manifest = datapath->live->manifest;
 	_cleanup_free_ int *devices = NULL;
-	const struct manifest *manifest;
-	int r;
 
-	r = pins_each(&datapath->pins, "ports", adopt_port, &adoption);
-	if (r >= 0)
-		r = finish_swap(datapath, diags);
-	if (r >= 0)
-		r = generation_find(&datapath->pins, datapath->ports, datapath->n_ports,
-				    &datapath->live, &datapath->highest, diags);
-	if (r < 0 || !datapath->live)
-		return r;
-	manifest = datapath->live->manifest;
 	datapath->held = places_new(manifest);
 	if (!datapath->held)
 		return -ENOMEM;
@@ -175,6 +181,45 @@ static int adopt(struct datapath *datapath, struct diags *diags)
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++)
 		datapath->held[i].port = datapath_find_port(datapath, devices[i]);
 	return 0;
+}
+
+/* What waits to be confirmed is live, also where no port tells. */
+static int find_pending(struct datapath *datapath)
+{
+	uint64_t to = datapath->pending ? datapath->pending->state->to : 0;
+	struct manifest *manifest = NULL;
+	int r;
+
+	if (!to || (datapath->live && datapath->live->manifest->generation == to))
+		return 0;
+	r = generation_read_manifest(&datapath->pins, to, &manifest);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) { /* it was whole when it was swapped in: it is as if nothing waited */
+		datapath->pending = pending_free(datapath->pending);
+		return 0;
+	}
+	generation_free(datapath->live);
+	datapath->live = generation_adopt(manifest);
+	return datapath->live ? 0 : -ENOMEM;
+}
+
+static int adopt(struct datapath *datapath, struct diags *diags)
+{
+	struct adoption adoption = { datapath, diags };
+	int r;
+
+	r = pins_each(&datapath->pins, "ports", adopt_port, &adoption);
+	if (r >= 0)
+		r = finish_swap(datapath, diags);
+	if (r >= 0)
+		r = datapath_settle(datapath, diags);
+	if (r >= 0)
+		r = generation_find(&datapath->pins, datapath->ports, datapath->n_ports,
+				    &datapath->live, &datapath->highest, diags);
+	if (r >= 0)
+		r = find_pending(datapath);
+	return r < 0 || !datapath->live ? r : datapath_hold_places(datapath);
 }
 
 static void datapath_closep(struct datapath **datapath)
@@ -222,10 +267,15 @@ int datapath_open_ports(const char *pin_dir, struct datapath **ret, struct diags
 
 struct datapath *datapath_close(struct datapath *datapath)
 {
+	struct diags ignored = {};
+
 	if (!datapath)
 		return NULL;
+	datapath_sample_end(datapath, &ignored); /* its reader is told by us, and we go */
+	diags_free(&ignored);
 	places_free(datapath->held, datapath->live);
 	generation_free(datapath->live);
+	pending_free(datapath->pending);
 	for (size_t i = 0; i < datapath->n_ports; i++)
 		port_free(datapath->ports[i]);
 	free(datapath->ports);
@@ -250,7 +300,7 @@ const struct manifest *datapath_manifest(const struct datapath *datapath)
 static bool is_filtering(const struct datapath *datapath, const struct port *port,
 			 uint32_t program_id)
 {
-	_cleanup_close_ int fd = generation_pinned_program(
+	_cleanup_close_ int fd = generation_slot_program(
 		&datapath->pins, datapath->live->manifest->generation, port);
 
 	return fd >= 0 && program_id && kernel_prog_id(fd) == program_id;
@@ -273,6 +323,15 @@ static uint32_t jited_bytes(uint32_t program_id)
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.jited_prog_len;
 }
 
+/* Of the live generation's own program for a port. */
+static uint32_t own_program_id(const struct datapath *datapath, const struct port *port)
+{
+	_cleanup_close_ int fd =
+		generation_own_program(&datapath->pins, datapath->live->manifest->generation, port);
+
+	return fd < 0 ? 0 : kernel_prog_id(fd);
+}
+
 /* The program in the slot of a port is the live generation's: what of it is the interface's? */
 static void look_at_program(const struct datapath *datapath, uint32_t index,
 			    struct datapath_interface *ret)
@@ -283,7 +342,7 @@ static void look_at_program(const struct datapath *datapath, uint32_t index,
 
 	if (members_program(&datapath->pins, generation, port, index, &ret->program_id, &judges) <
 	    0)
-		judges = true; /* there is no dispatcher: the slot's program is its own */
+		ret->program_id = own_program_id(datapath, port);
 	ret->filtering = judges;
 }
 

@@ -38,8 +38,33 @@ struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; ret
  * that it takes to put it in force would be spent on that.
  */
 enum install_how { INSTALL_STRICT = 1, INSTALL_KNOWN = 2 };
+struct install_options {
+	unsigned int how; /* enum install_how */
+	uint64_t
+		deadline_ns; /* CLOCK_MONOTONIC when it is undone unless it is confirmed; 0: never */
+};
 int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, unsigned int how, struct diags *diags);
+		     const struct tables *tables, const struct install_options *options,
+		     struct diags *diags);
+
+/* When what is in force is undone; 0: never. While it waits, another that is installed with a deadline
+ * takes its place, and what is gone back to stays the same. */
+uint64_t datapath_deadline(const struct datapath *datapath);
+/* What is gone back to; NULL: nothing waits to be confirmed, or nothing was in force before. */
+const struct manifest *datapath_before(const struct datapath *datapath);
+/* It stays in force. -ENOENT, -ETIMEDOUT: reported. */
+int datapath_confirm(struct datapath *datapath, struct diags *diags);
+/* Back to what was in force before; if that was nothing, every packet passes. -ENOENT: nothing waits
+ * to be confirmed; -ENOMEM. What else fails is a warning. */
+int datapath_undo(struct datapath *datapath, struct diags *diags);
+/* The generation that was found to be overdue, and undone, when the datapath was opened; 0: none. */
+uint64_t datapath_undone(const struct datapath *datapath);
+
+/* For so many seconds, put copies of about one packet in one_in into the ring that is pinned as
+ * PIN_DIR/samples (struct sample). Called again: for so many from now on. A swap ends it. */
+int datapath_sample(struct datapath *datapath, uint32_t seconds, uint32_t one_in,
+		    struct diags *diags);
+int datapath_sample_end(struct datapath *datapath, struct diags *diags);
 
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);

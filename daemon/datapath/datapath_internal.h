@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * datapath_internal.h: what the parts of the datapath share: datapath.c opens, adopts and
- * tells, install.c swaps, devices.c follows the network devices, switch.c turns off.
+ * tells, install.c swaps, confirm.c keeps or undoes what was swapped in, devices.c follows the network
+ * devices, switch.c turns off.
  */
 #pragma once
 
 #include "counters.h"
 #include "datapath.h"
+#include "front.h"
 #include "generation.h"
 #include "members.h"
+#include "pending.h"
 #include "pins.h"
 #include "port.h"
+#include "sampling.h"
 
 /* What the live generation has where one of its interfaces should be. */
 struct place_held {
@@ -26,8 +30,11 @@ struct datapath {
 	struct port **ports; /* all that carry our entry, named by the policy or not */
 	size_t n_ports, ports_capacity;
 	struct generation *live;
-	uint64_t highest;        /* generation number in use so far */
-	struct place_held *held; /* by interface of live's manifest */
+	uint64_t highest;          /* generation number in use so far */
+	struct place_held *held;   /* by interface of live's manifest */
+	struct pending *pending;   /* live waits to be confirmed; NULL: it does not */
+	struct sampling *sampling; /* packets are sampled; NULL: they are not */
+	uint64_t undone;           /* generation that was undone when this was opened; 0: none */
 };
 
 /* By interface of a manifest, all empty; NULL when out of memory. */
@@ -72,6 +79,25 @@ void datapath_members(const struct manifest *manifest, const struct place_held *
 
 /* Keep the first message, or the errno's, as the reason why the interface is not filtered. */
 void place_set_error(struct place_held *held, const struct diags *diags, int error);
+
+/* By interface of the live generation, what it has where. 0 or -ENOMEM. */
+int datapath_hold_places(struct datapath *datapath);
+/* Counter identities of what is in force, or may come back, are the ones that are wanted. */
+void datapath_retire_unused(struct datapath *datapath);
+
+/*
+ * *fd, the generation's own program for a port, becomes what is for the slot: if the generation waits to
+ * be confirmed (pending), or packets are sampled, what stands in front of it, pinned.
+ */
+int datapath_put_in_front(struct datapath *datapath, const struct generation *generation,
+			  const struct pending *pending, const struct port *port, int *fd,
+			  struct diags *diags);
+/* The wait of generation `to` is over; from 0: nothing was in force before. Works from pins alone. */
+int datapath_finish_confirm(struct datapath *datapath, uint64_t to, struct diags *diags);
+int datapath_finish_undo(struct datapath *datapath, uint64_t from, struct diags *diags);
+/* What waited to be confirmed when the last daemon died: it does still, or it ended. Ports are known,
+ * what is live is not yet. */
+int datapath_settle(struct datapath *datapath, struct diags *diags);
 
 /* Forget ports whose device is gone or renamed. Needs no tables. */
 void datapath_look_at_links(struct datapath *datapath, struct diags *diags);

@@ -317,6 +317,9 @@ static int load_and_swap(struct datapath *datapath, struct port *port,
 	r = members_load(&datapath->pins, datapath->live, port, members, datapath->counters,
 			 port->fresh, &fd, diags);
 	if (r >= 0)
+		r = datapath_put_in_front(datapath, datapath->live, datapath->pending, port, &fd,
+					  diags);
+	if (r >= 0)
 		return swap_program(datapath, port, fd, diags);
 	if (!port->fresh)
 		intent_clear(&datapath->pins);

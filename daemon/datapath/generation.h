@@ -10,7 +10,8 @@
  *   3. put N's program in every slot, one update each     (dies here: finished from the pins)
  *   4. when no packet is being judged by M any more, remove its pins
  *   5. unpin the intent
- * so without an intent, and with several complete generations, the oldest is the live one.
+ * so without an intent, and with several complete generations, the oldest is the live one. While N
+waits to be confirmed M stays: pending.h.
  */
 #pragma once
 
@@ -57,16 +58,28 @@ int generation_complete(const struct pins *pins, const struct generation *genera
 /* Point the redirects at the devices that bear their names now. */
 void generation_update_redirects(struct generation *generation);
 
-/* What a generation has pinned for a port's slot: fd, or -ENOENT. */
-int generation_pinned_program(const struct pins *pins, uint64_t number, const struct port *port);
+/* Of a folder in PIN_DIR/generations; 0: it is none of ours. */
+uint64_t generation_number(const char *name);
 
-/* Remove the pins of all generations but one (0: of all). */
-int generation_remove_others(const struct pins *pins, uint64_t keep);
+/* What a generation has pinned for a port's slot: fd, or -ENOENT. That is what stands in front, if
+ * anything does (front.h), else its own. */
+int generation_slot_program(const struct pins *pins, uint64_t number, const struct port *port);
+/* Its own program for the port: fd, or -ENOENT. */
+int generation_own_program(const struct pins *pins, uint64_t number, const struct port *port);
+
+/* Remove the pins of all generations but one or two (0: none). Waits until no packet is in them. */
+int generation_remove_others(const struct pins *pins, uint64_t keep, uint64_t keep_too);
 
 int intent_write(const struct pins *pins, uint64_t from, uint64_t to, struct diags *diags);
 /* 0 with *ret_to the target, or -ENOENT. */
 int intent_read(const struct pins *pins, uint64_t *ret_to);
 int intent_clear(const struct pins *pins);
+
+/* What is pinned of a generation, checked. -ENOENT: it was never completed. -EINVAL: damaged. -ESTALE:
+ * of another ABI version. */
+int generation_read_manifest(const struct pins *pins, uint64_t number, struct manifest **ret);
+/* Of which only the manifest is known, which is taken over. NULL: out of memory. */
+struct generation *generation_adopt(struct manifest *manifest);
 
 /*
  * Find the live generation among the pins; programs of which stand in the slots of ports tell

@@ -13,7 +13,8 @@
 /* A swap in the making: what was attached for it is detached again if it fails. */
 struct install {
 	struct datapath *datapath;
-	bool strict; /* a required interface that cannot be attached fails the whole */
+	struct pending *pending; /* it waits to be confirmed; NULL: it does not */
+	bool strict;             /* a required interface that cannot be attached fails the whole */
 	struct generation *generation;
 	struct place_held *held;
 	int *devices;  /* by interface; see datapath_find_devices() */
@@ -64,6 +65,19 @@ static int prepare_interface(struct install *install, uint32_t index)
 	return r < 0 ? refuse_interface(install, index, r) : 0;
 }
 
+/* What goes into the port's slot, pinned. */
+static int prepare_port(struct install *install, const struct port *port,
+			const struct members *members, int *ret_fd)
+{
+	struct datapath *datapath = install->datapath;
+	int r = members_load(&datapath->pins, install->generation, port, members,
+			     datapath->counters, false, ret_fd, install->diags);
+
+	return r < 0 ? r
+		     : datapath_put_in_front(datapath, install->generation, install->pending, port,
+					     ret_fd, install->diags);
+}
+
 /* What goes into the slot of each port, pinned. */
 static int prepare_ports(struct install *install)
 {
@@ -80,9 +94,8 @@ static int prepare_ports(struct install *install)
 		datapath_members(install->generation->manifest, install->held, datapath->ports[i],
 				 &members);
 		if (members.n)
-			r = members_load(&datapath->pins, install->generation, datapath->ports[i],
-					 &members, datapath->counters, false, &install->programs[i],
-					 install->diags);
+			r = prepare_port(install, datapath->ports[i], &members,
+					 &install->programs[i]);
 	}
 	return r;
 }
@@ -190,6 +203,43 @@ static void warn_of_absent_redirects(const struct generation *generation, struct
 				     generation->redirect_ports[i]);
 }
 
+/* What waited before, if anything did, waits again. */
+static void restore_pending(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	int r = 0;
+
+	if (datapath->pending)
+		r = pending_pin(&datapath->pins, datapath->pending, install->diags);
+	else if (install->pending)
+		r = pending_unpin(&datapath->pins);
+	if (r < 0)
+		diag_warning(install->diags, NULL, "%s/pending is left behind",
+			     datapath->pins.path);
+}
+
+/* The new one is in force whatever becomes of the old one's pins. */
+static void clean_up(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	uint64_t to = install->generation->manifest->generation;
+	int r = 0;
+
+	if (install->pending)
+		install->pending->state->swapped = 1;
+	else
+		r = pending_unpin(&datapath->pins);
+	if (r >= 0)
+		r = generation_remove_others(&datapath->pins, to,
+					     install->pending ? install->pending->state->from : 0);
+	if (r >= 0)
+		r = intent_clear(&datapath->pins);
+	if (r < 0)
+		diag_warning(install->diags, NULL, "cannot remove the old generation's pins");
+	sampling_unpin(&datapath->pins);
+	datapath->sampling = sampling_free(datapath->sampling);
+}
+
 static int swap(struct install *install)
 {
 	struct datapath *datapath = install->datapath;
@@ -199,19 +249,20 @@ static int swap(struct install *install)
 	int r;
 
 	r = prepare_changes(install, &changes);
+	if (r >= 0 && install->pending)
+		r = pending_pin(&datapath->pins, install->pending, install->diags);
 	if (r >= 0)
 		r = intent_write(&datapath->pins, from, to, install->diags);
-	if (r < 0)
-		return r;
-	r = swap_slots(install, &changes);
-	if (r < 0) {
-		intent_clear(&datapath->pins);
-		return r;
+	if (r >= 0) {
+		r = swap_slots(install, &changes);
+		if (r < 0)
+			intent_clear(&datapath->pins);
 	}
-	/* The new one is in force whatever becomes of the old one's pins. */
-	if (generation_remove_others(&datapath->pins, to) < 0 || intent_clear(&datapath->pins) < 0)
-		diag_warning(install->diags, NULL, "cannot remove the old generation's pins");
-	return 0;
+	if (r < 0)
+		restore_pending(install);
+	else
+		clean_up(install);
+	return r < 0 ? r : 0;
 }
 
 /* Undo what a failed install attached and pinned. */
@@ -260,6 +311,9 @@ static int install_generation(struct install *install)
 
 static void install_done(struct install *install)
 {
+	if (install->pending)
+		install->pending->before = NULL; /* is not ours */
+	pending_free(install->pending);
 	if (install->generation)
 		places_free(install->held, install->generation);
 	for (size_t i = 0; i < install->n_programs; i++)
@@ -270,49 +324,82 @@ static void install_done(struct install *install)
 	generation_free(install->generation);
 }
 
-/* After a failed build: the identities of the live policy are the ones that are wanted. */
-static void retire_unused(struct datapath *datapath)
+void datapath_retire_unused(struct datapath *datapath)
 {
 	struct diags ignored = {};
 
 	counters_begin(datapath->counters);
 	if (datapath->live)
 		manifest_assign_slots(datapath->live->manifest, datapath->counters, &ignored);
+	if (datapath->pending && datapath->pending->before)
+		manifest_assign_slots(datapath->pending->before->manifest, datapath->counters,
+				      &ignored);
 	counters_retire_others(datapath->counters);
 	diags_free(&ignored);
 }
 
-int datapath_install(struct datapath *datapath, const struct policy *policy,
-		     const struct tables *tables, unsigned int how, struct diags *diags)
+/* It is to be undone at a deadline: what is gone back to is what is in force, or what the one in force
+ * would go back to. The generation stays its owner's until it is swapped in. */
+static int prepare_pending(struct install *install, uint64_t deadline_ns)
 {
-	_cleanup_(install_done) struct install install = {
-		.datapath = datapath,
-		.strict = how & INSTALL_STRICT,
-		.diags = diags,
-	};
-	struct generation *old_generation;
-	struct place_held *old_held;
-	int r;
+	struct datapath *datapath = install->datapath;
+	struct generation *before = datapath->pending ? datapath->pending->before : datapath->live;
+	uint64_t from = datapath->pending ? datapath->pending->state->from
+			: before          ? before->manifest->generation
+					  : 0;
+	int r = pending_new(from, install->generation->manifest->generation, deadline_ns,
+			    &install->pending, install->diags);
 
-	datapath_look_at_links(datapath, diags);
-	r = generation_build(policy, tables, datapath->highest + 1, !(how & INSTALL_KNOWN),
-			     datapath->counters, datapath->live_maps, &install.generation, diags);
 	if (r >= 0)
-		r = install_generation(&install);
-	if (r < 0) {
-		retire_unused(datapath);
-		return r;
-	}
-	counters_retire_others(datapath->counters);
-	warn_of_absent_redirects(install.generation, diags);
+		install->pending->before = before;
+	return r;
+}
+
+/* It is in force: what was before is freed, unless it may come back. */
+static void take_over(struct install *install)
+{
+	struct datapath *datapath = install->datapath;
+	struct generation *old_generation = datapath->live;
+	struct place_held *old_held = datapath->held;
+
 	datapath->highest++;
-	old_generation = datapath->live;
-	old_held = datapath->held;
-	datapath->live = TAKE_PTR(install.generation);
-	datapath->held = TAKE_PTR(install.held);
+	datapath->live = TAKE_PTR(install->generation);
+	datapath->held = TAKE_PTR(install->held);
 	for (size_t i = 0; i < datapath->n_ports; i++)
 		datapath->ports[i]->fresh = datapath->ports[i]->left = false;
 	places_free(old_held, old_generation);
-	generation_free(old_generation);
+	if (datapath->pending && install->pending)
+		datapath->pending->before = NULL; /* is the new one's now */
+	if (datapath->pending || !install->pending)
+		generation_free(old_generation);
+	pending_free(datapath->pending);
+	datapath->pending = TAKE_PTR(install->pending);
+}
+
+int datapath_install(struct datapath *datapath, const struct policy *policy,
+		     const struct tables *tables, const struct install_options *options,
+		     struct diags *diags)
+{
+	_cleanup_(install_done) struct install install = {
+		.datapath = datapath,
+		.strict = options->how & INSTALL_STRICT,
+		.diags = diags,
+	};
+	int r;
+
+	datapath_look_at_links(datapath, diags);
+	r = generation_build(policy, tables, datapath->highest + 1, !(options->how & INSTALL_KNOWN),
+			     datapath->counters, datapath->live_maps, &install.generation, diags);
+	if (r >= 0 && options->deadline_ns)
+		r = prepare_pending(&install, options->deadline_ns);
+	if (r >= 0)
+		r = install_generation(&install);
+	if (r < 0) {
+		datapath_retire_unused(datapath);
+		return r;
+	}
+	warn_of_absent_redirects(install.generation, diags);
+	take_over(&install);
+	datapath_retire_unused(datapath);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <stdarg.h>
 #include <string.h>
@@ -116,6 +117,19 @@ int kernel_error(struct diags *diags, int r, const char *format, ...)
 	else
 		diag_error(diags, NULL, "%s: %s", what ? what : "", strerror(-r));
 	return r;
+}
+
+void kernel_prepare_program(struct bpf_program *program, bool frags)
+{
+	bpf_program__set_expected_attach_type(program, 0);
+	bpf_program__set_flags(program, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+}
+
+int kernel_dup_fd(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
 }
 
 void kernel_wait_for_packets(void)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,15 @@ const char *kernel_words(void);
 /* diag_error() with what failed, the errno's text and the kernel's words; returns r. */
 int kernel_error(struct diags *diags, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+struct bpf_program;
+
+/* An XDP program for a PROG_ARRAY, to be called before it is loaded: such an array refuses programs
+ * whose attach type or frags flag differ from the entry's, and libbpf and libxdp have different
+ * defaults. */
+void kernel_prepare_program(struct bpf_program *program, bool frags);
+/* Another fd of the same; the caller's. */
+int kernel_dup_fd(int fd);
 
 /* Until every packet that is being judged now has been. */
 void kernel_wait_for_packets(void);

@@ -345,6 +345,7 @@ static void stream_manifest(struct stream *stream, struct manifest *manifest)
 	STREAM(stream, manifest->generation);
 	STREAM(stream, manifest->hash);
 	STREAM(stream, manifest->loaded_usec);
+	STREAM(stream, manifest->history);
 	STREAM(stream, manifest->n_sets);
 	STREAM(stream, manifest->n_prefixes);
 	STREAM(stream, manifest->fail_closed);

@@ -43,6 +43,7 @@ struct manifest {
 	uint64_t generation;
 	uint8_t hash[32];     /* of the policy */
 	uint64_t loaded_usec; /* CLOCK_REALTIME of the build */
+	uint64_t history;     /* number of its policy in the history of policies; 0: none */
 	uint64_t n_sets, n_prefixes;
 	uint8_t fail_closed; /* bool */
 	uint8_t uses_self;   /* bool: made of the addresses of this machine, too .. */

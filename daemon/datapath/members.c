@@ -215,6 +215,10 @@ static int remove_stale(const struct loading *loading)
 
 	if (r >= 0)
 		r = pins_remove(loading->pins, "generations/%llu/%s-vlans", number, key);
+	if (r >= 0)
+		r = pins_remove(loading->pins, "generations/%llu/%s-front", number, key);
+	if (r >= 0)
+		r = pins_remove(loading->pins, "generations/%llu/%s-behind", number, key);
 	for (uint32_t i = 0; r >= 0 && i < loading->generation->manifest->n_interfaces; i++)
 		r = pins_remove(loading->pins, "generations/%llu/%s-%u", number, key, i);
 	return r < 0 ? kernel_error(loading->diags, r, "cannot remove old pins in %s/generations",

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "kernel.h"
@@ -102,14 +101,6 @@ int ruleset_maps_set_redirect(const struct ruleset_maps *maps, uint32_t redirect
 
 /* --- programs ---------------------------------------------------------------------------- */
 
-static void prepare_program(struct bpf_program *program, bool frags)
-{
-	/* A PROG_ARRAY refuses programs whose attach type or frags flag differ from the
-	 * entry's, and libbpf and libxdp have different defaults. */
-	bpf_program__set_expected_attach_type(program, 0);
-	bpf_program__set_flags(program, frags ? BPF_F_XDP_HAS_FRAGS : 0);
-}
-
 static int reuse_maps(struct ruleset_bpf *skeleton, const struct ruleset_maps *maps,
 		      const struct counters *counters, const struct ruleset_config *config,
 		      bool frags)
@@ -165,13 +156,6 @@ static void ruleset_destroyp(struct ruleset_bpf **skeleton)
 	ruleset_bpf__destroy(*skeleton);
 }
 
-static int dup_fd(int fd)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	return copy < 0 ? -errno : copy;
-}
-
 int ruleset_load(const struct ruleset_maps *maps, const struct counters *counters,
 		 const struct ruleset_config *config, bool frags, int *ret_fd, int *ret_traces_fd,
 		 struct diags *diags)
@@ -186,7 +170,7 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 		return kernel_error(diags, -errno, "cannot open the ruleset program");
 	/* Constant for the program, writable until it is loaded. */
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
-	prepare_program(skeleton->progs.xdpgate_ruleset, frags);
+	kernel_prepare_program(skeleton->progs.xdpgate_ruleset, frags);
 	r = reuse_maps(skeleton, maps, counters, config, frags);
 	if (r >= 0)
 		r = reuse_live_maps(skeleton, maps->live, config);
@@ -194,11 +178,11 @@ int ruleset_load(const struct ruleset_maps *maps, const struct counters *counter
 		r = ruleset_bpf__load(skeleton);
 	if (r < 0)
 		return kernel_error(diags, r, "the kernel refused the ruleset program");
-	fd = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_ruleset));
+	fd = kernel_dup_fd(bpf_program__fd(skeleton->progs.xdpgate_ruleset));
 	if (fd < 0)
 		return kernel_error(diags, fd, "cannot keep the ruleset program");
 	if (ret_traces_fd) {
-		traces_fd = dup_fd(bpf_map__fd(skeleton->maps.traces));
+		traces_fd = kernel_dup_fd(bpf_map__fd(skeleton->maps.traces));
 		if (traces_fd < 0)
 			return kernel_error(diags, traces_fd, "cannot keep the trace");
 		*ret_traces_fd = traces_fd;
@@ -223,7 +207,7 @@ int vlans_load(const struct vlans_config *config, int array_fd, const struct cou
 	if (!skeleton)
 		return kernel_error(diags, -errno, "cannot open the program for VLANs");
 	memcpy((void *)&skeleton->rodata->config, config, sizeof(*config));
-	prepare_program(skeleton->progs.xdpgate_vlans, frags);
+	kernel_prepare_program(skeleton->progs.xdpgate_vlans, frags);
 	r = bpf_map__reuse_fd(skeleton->maps.members, array_fd);
 	if (r >= 0)
 		r = bpf_map__reuse_fd(skeleton->maps.home_page,
@@ -231,7 +215,7 @@ int vlans_load(const struct vlans_config *config, int array_fd, const struct cou
 	if (r >= 0)
 		r = vlans_bpf__load(skeleton);
 	if (r >= 0)
-		r = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_vlans));
+		r = kernel_dup_fd(bpf_program__fd(skeleton->progs.xdpgate_vlans));
 	if (r < 0)
 		return kernel_error(diags, r, "the kernel refused the program for VLANs");
 	*ret_fd = r;
@@ -247,10 +231,10 @@ int pass_load(bool frags, struct diags *diags)
 	skeleton = pass_bpf__open();
 	if (!skeleton)
 		return kernel_error(diags, -errno, "cannot open the pass program");
-	prepare_program(skeleton->progs.xdpgate_pass, frags);
+	kernel_prepare_program(skeleton->progs.xdpgate_pass, frags);
 	r = pass_bpf__load(skeleton);
 	if (r >= 0)
-		r = dup_fd(bpf_program__fd(skeleton->progs.xdpgate_pass));
+		r = kernel_dup_fd(bpf_program__fd(skeleton->progs.xdpgate_pass));
 	pass_bpf__destroy(skeleton);
 	return r < 0 ? kernel_error(diags, r, "cannot load the pass program") : r;
 }

@@ -158,6 +158,23 @@ static int mark_one(struct datapath *datapath, const struct target *target, bool
 
 /* --- programs ---------------------------------------------------------------------------- */
 
+/* What would come back, if what is in force is not confirmed, heeds the marks, too. */
+static int switch_members_before(struct datapath *datapath, const struct port *port,
+				 struct diags *diags)
+{
+	const struct manifest *before = datapath_before(datapath);
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && before && i < before->n_interfaces; i++) {
+		r = members_switch(&datapath->pins, before->generation, port, i,
+				   member_is_off(&datapath->pins, port, before->interfaces[i].name),
+				   diags);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
 /* The interfaces behind a port's dispatcher as their marks say. */
 static int switch_members(struct datapath *datapath, const struct port *port, struct diags *diags)
 {
@@ -173,7 +190,7 @@ static int switch_members(struct datapath *datapath, const struct port *port, st
 		if (r == -ENOENT) /* no dispatcher */
 			r = 0;
 	}
-	return r;
+	return r < 0 ? r : switch_members_before(datapath, port, diags);
 }
 
 /* The slot of a port, and what is behind it, as the marks say. */
@@ -257,6 +274,8 @@ int datapath_detach(struct datapath *datapath, struct diags *diags)
 	/* Nothing refers to these any more but us. */
 	datapath->held = places_free(datapath->held, datapath->live);
 	datapath->live = generation_free(datapath->live);
+	datapath->pending = pending_free(datapath->pending);
+	datapath->sampling = sampling_free(datapath->sampling);
 	datapath->counters = counters_close(datapath->counters);
 	datapath->live_maps = live_maps_close(datapath->live_maps);
 	r = pins_remove_all(&datapath->pins);

@@ -263,7 +263,7 @@ static void expect_warned(const char *part)
 	assert_int_equal(diags.n_warnings, 1);
 	assert_non_null(strstr(diags.items[0].message, part));
 	diags_free(&diags);
-	assert_int_equal(generation_remove_others(&pins, 0), 0);
+	assert_int_equal(generation_remove_others(&pins, 0, 0), 0);
 }
 
 /* What is pinned in a generation's place but is none is left alone, and spoken of. */
@@ -318,14 +318,14 @@ static void test_remove_others(void **state)
 	pin_program(5, true);
 	pin_program(6, false);
 	assert_int_equal(pins_put(&pins, table, "generations/alien"), 0);
-	assert_int_equal(generation_remove_others(&pins, 5), 0);
+	assert_int_equal(generation_remove_others(&pins, 5, 0), 0);
 	assert_false(pins_exist(&pins, "generations/4"));
 	assert_true(pins_exist(&pins, "generations/5/manifest"));
 	assert_false(pins_exist(&pins, "generations/6"));
 	assert_false(pins_exist(&pins, "generations/alien"));
-	assert_int_equal(generation_remove_others(&pins, 5), 0);
+	assert_int_equal(generation_remove_others(&pins, 5, 0), 0);
 	expect_found(5, 5);
-	assert_int_equal(generation_remove_others(&pins, 0), 0);
+	assert_int_equal(generation_remove_others(&pins, 0, 0), 0);
 	expect_found(0, 0);
 }
 
