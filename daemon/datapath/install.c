@@ -390,6 +390,8 @@ int datapath_install(struct datapath *datapath, const struct policy *policy,
 	datapath_look_at_links(datapath, diags);
 	r = generation_build(policy, tables, datapath->highest + 1, !(options->how & INSTALL_KNOWN),
 			     datapath->counters, datapath->live_maps, &install.generation, diags);
+	if (r >= 0)
+		install.generation->manifest->history = options->history;
 	if (r >= 0 && options->deadline_ns)
 		r = prepare_pending(&install, options->deadline_ns);
 	if (r >= 0)

@@ -75,6 +75,7 @@ static struct manifest *sample(void)
 	policy_free(policy);
 	manifest->generation = 7;
 	manifest->loaded_usec = 1700000000000000;
+	manifest->history = 12;
 	for (uint32_t i = 0; i < manifest->n_interfaces; i++) {
 		struct manifest_interface *interface = &manifest->interfaces[i];
 
@@ -157,6 +158,7 @@ static void round_trip(void **state)
 	assert_int_equal(decode(bytes, size, &manifest), 0);
 	assert_int_equal(manifest->generation, 7);
 	assert_int_equal(manifest->loaded_usec, 1700000000000000);
+	assert_int_equal(manifest->history, 12);
 	assert_int_equal(manifest->n_sets, 3);
 	assert_int_equal(manifest->n_prefixes, 1);
 	assert_int_equal(manifest->n_interfaces, 3);
