@@ -40,8 +40,9 @@ struct datapath *datapath_close(struct datapath *datapath); /* NULL is fine; ret
 enum install_how { INSTALL_STRICT = 1, INSTALL_KNOWN = 2 };
 struct install_options {
 	unsigned int how; /* enum install_how */
-	uint64_t
-		deadline_ns; /* CLOCK_MONOTONIC when it is undone unless it is confirmed; 0: never */
+	/* CLOCK_MONOTONIC when it is undone unless it is confirmed; 0: never. */
+	uint64_t deadline_ns;
+	uint64_t history; /* number of the policy in the history; 0: none */
 };
 int datapath_install(struct datapath *datapath, const struct policy *policy,
 		     const struct tables *tables, const struct install_options *options,
