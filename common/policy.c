@@ -107,6 +107,23 @@ size_t rule_bytes(const struct rule *rule)
 	return bytes;
 }
 
+static void set_part_done(struct set_part *part)
+{
+	free(part->v4);
+	free(part->v6);
+	free(part->sets);
+}
+
+struct set_origin *set_origin_free(struct set_origin *origin)
+{
+	if (!origin)
+		return NULL;
+	set_part_done(&origin->elements);
+	set_part_done(&origin->except);
+	free(origin);
+	return NULL;
+}
+
 void live_set_done(struct live_set *set)
 {
 	for (size_t i = 0; i < set->n_writers; i++)
@@ -114,6 +131,7 @@ void live_set_done(struct live_set *set)
 	free(set->writers);
 	free(set->except.v4);
 	free(set->except.v6);
+	set_origin_free(set->except.origin);
 	notes_done(&set->notes);
 	*set = (struct live_set){ 0 };
 }
@@ -163,6 +181,7 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		free(policy->sets[i].v4);
 		free(policy->sets[i].v6);
+		set_origin_free(policy->sets[i].origin);
 		notes_done(&policy->sets[i].notes);
 	}
 	free(policy->sets);
@@ -194,6 +213,33 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->patterns);
 	free(policy);
 	return NULL;
+}
+
+size_t policy_count_sets(const struct policy *policy)
+{
+	size_t n = policy->n_port_sets + policy->n_mac_sets + policy->n_live_sets;
+
+	for (size_t i = 0; i < policy->n_sets; i++)
+		n += policy->sets[i].name[0] != '\0';
+	return n;
+}
+
+size_t policy_count_prefixes(const struct policy *policy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_sets; i++)
+		n += policy->sets[i].n_v4 + policy->sets[i].n_v6;
+	return n;
+}
+
+size_t policy_count_rules(const struct policy *policy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_rulesets; i++)
+		n += policy->rulesets[i].n_rules;
+	return n;
 }
 
 bool scalar_match_holds(const struct scalar_match *match, uint32_t value)

@@ -46,6 +46,22 @@ struct expiry {
 	bool past; /* it was over when the policy was made: the rule is off, the set is empty */
 };
 
+/* Prefixes, and sets of prefixes whose prefixes are besides them. */
+struct set_part {
+	struct prefix_v4 *v4;
+	size_t n_v4;
+	struct prefix_v6 *v6;
+	size_t n_v6;
+	uint32_t *sets; /* indices into policy.sets */
+	size_t n_sets;
+};
+
+/* What was a set made from that depends on `$self`: elements, less exceptions. The sets in it depend
+ * on `$self`, or are it; all else is resolved. */
+struct set_origin {
+	struct set_part elements, except;
+};
+
 /* A named set, or the literal prefixes of one condition (name is then ""). */
 struct prefix_set {
 	char name[NAME_LEN];
@@ -56,6 +72,7 @@ struct prefix_set {
 	struct prefix_v6 *v6;
 	size_t n_v6;
 	bool varies; /* it holds what list files or the addresses of the machine are just now */
+	struct set_origin *origin; /* NULL: nothing in it depends on `$self`, unless it is that */
 	struct notes notes;
 	struct expiry expiry;
 };
@@ -293,6 +310,8 @@ struct policy {
 	bool partly_analysed;        /* it is too large to compare all rules: see analysis.h */
 	int64_t next_expiry;         /* when the next rule or set ends; 0: none will */
 	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
+	uint8_t text_hash
+		[32]; /* likewise, of the policy file and what it includes alone: no lists */
 };
 
 /* Frees a policy and all it owns; NULL and half-built ones are fine. Returns NULL. */
@@ -303,6 +322,11 @@ static inline void policy_freep(struct policy **policy)
 {
 	policy_free(*policy);
 }
+
+/* Named sets of all types; prefixes of all sets of prefixes, named or not. */
+size_t policy_count_sets(const struct policy *policy);
+size_t policy_count_prefixes(const struct policy *policy);
+size_t policy_count_rules(const struct policy *policy);
 
 /* Does the condition hold for a packet whose field has the value? */
 bool scalar_match_holds(const struct scalar_match *match, uint32_t value);
@@ -319,6 +343,8 @@ size_t rule_bytes(const struct rule *rule);
 /* A copy that owns all it has, which is all but place and notes. 0, or -ENOMEM with *ret untouched. */
 int live_set_copy(const struct live_set *set, struct live_set *ret);
 void live_set_done(struct live_set *set);
+/* Returns NULL; NULL is fine. */
+struct set_origin *set_origin_free(struct set_origin *origin);
 
 /* Names from the tables of abi.h and verdict.h; NULL past their ends. */
 const char *verdict_name(unsigned int verdict);

@@ -181,21 +181,50 @@ enum prefix_result prefix_parse(const char *text, size_t len, struct prefix *ret
 	return mask_v6(&ret->v6) ? PREFIX_HOST_BITS : PREFIX_V6;
 }
 
-const char *prefix_format(const struct prefix *prefix, char *buffer)
+/* Below 1000, in decimal. By hand: lists of a million are written. */
+static char *put_number(char *p, unsigned int value)
+{
+	if (value >= 100)
+		*p++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*p++ = (char)('0' + value / 10 % 10);
+	*p++ = (char)('0' + value % 10);
+	return p;
+}
+
+static char *put_v4(char *p, uint32_t addr)
+{
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		p = put_number(p, addr >> shift & 0xff);
+		if (shift)
+			*p++ = '.';
+	}
+	return p;
+}
+
+static char *put_v6(char *p, const struct prefix_v6 *v6)
 {
 	unsigned char bytes[16];
-	bool v4 = prefix->family == FAMILY_V4;
-	unsigned int len = v4 ? prefix->v4.len : prefix->v6.len;
 
 	for (int i = 0; i < 8; i++) {
-		bytes[i] = (unsigned char)(prefix->v6.hi >> (56 - 8 * i));
-		bytes[i + 8] = (unsigned char)(prefix->v6.lo >> (56 - 8 * i));
+		bytes[i] = (unsigned char)(v6->hi >> (56 - 8 * i));
+		bytes[i + 8] = (unsigned char)(v6->lo >> (56 - 8 * i));
 	}
-	for (int i = 0; v4 && i < 4; i++)
-		bytes[i] = (unsigned char)(prefix->v4.addr >> (24 - 8 * i));
-	inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buffer, PREFIX_TEXT);
-	if (len < (v4 ? 32U : 128U))
-		snprintf(buffer + strlen(buffer), PREFIX_TEXT - strlen(buffer), "/%u", len);
+	inet_ntop(AF_INET6, bytes, p, PREFIX_TEXT);
+	return p + strlen(p);
+}
+
+const char *prefix_format(const struct prefix *prefix, char *buffer)
+{
+	bool v4 = prefix->family == FAMILY_V4;
+	unsigned int len = v4 ? prefix->v4.len : prefix->v6.len;
+	char *p = v4 ? put_v4(buffer, prefix->v4.addr) : put_v6(buffer, &prefix->v6);
+
+	if (len < (v4 ? 32U : 128U)) {
+		*p++ = '/';
+		p = put_number(p, len);
+	}
+	*p = '\0';
 	return buffer;
 }
 

@@ -57,6 +57,35 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
  */
 int policy_print(const struct policy *policy, FILE *stream);
 
+/* Prefixes in ascending order, none of them within another. */
+struct policy_list {
+	struct prefix_v4 *v4;
+	size_t n_v4;
+	struct prefix_v6 *v6;
+	size_t n_v6;
+};
+
+/* Store the list as a list file: one prefix a line. Its name, as the policy file is to have it, goes to
+ * ret_name. 0, or a negative errno, which ends the printing. */
+#define POLICY_LIST_NAME 128
+typedef int policy_list_sink(void *context, const struct policy_list *list,
+			     char ret_name[static POLICY_LIST_NAME]);
+
+/* Where long lists of a policy go that is printed. */
+struct policy_lists {
+	size_t least; /* of so many prefixes, or more */
+	policy_list_sink *sink;
+	void *context;
+};
+
+/*
+ * policy_print_whole() - as policy_print(), to be kept and loaded at another time: what sets with
+ * names hold goes to list files, if it is long, which load faster than YAML and have no limit of
+ * their own; comments and tags are there; and what is made from `$self` is so again. Where the local
+ * addresses are the same, it loads to the same tables. It depends on no file but on those of lists.
+ */
+int policy_print_whole(const struct policy *policy, const struct policy_lists *lists, FILE *stream);
+
 /*
  * What the files held, kept from one load to the next: list files that have not changed are then
  * neither read nor parsed again. The policy is the same, its hash too.

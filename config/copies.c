@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "files.h"
 #include "list_cache.h"
 #include "prefix.h"
 #include "util.h"
@@ -29,12 +30,6 @@ static const char path_line[] = "# path: ", file_line[] = "# file: ", time_line[
 
 /* --- names and hex ----------------------------------------------------------------------- */
 
-static void format_digest(const uint8_t *digest, char ret[HEX_DIGEST + 1])
-{
-	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
-		sprintf(ret + 2 * i, "%02x", digest[i]);
-}
-
 static void hash_bytes(const void *bytes, size_t len, uint8_t ret[SHA256_DIGEST_SIZE])
 {
 	struct sha256_ctx hash;
@@ -50,7 +45,7 @@ static void name_of(const char *path, char ret[HEX_DIGEST + sizeof(SUFFIX)])
 	uint8_t digest[SHA256_DIGEST_SIZE];
 
 	hash_bytes(path, strlen(path), digest);
-	format_digest(digest, ret);
+	hex_format(digest, SHA256_DIGEST_SIZE, ret);
 	strcpy(ret + HEX_DIGEST, SUFFIX);
 }
 
@@ -134,7 +129,7 @@ static bool is_digest(const char *value, const uint8_t *digest)
 {
 	char hex[HEX_DIGEST + 1];
 
-	format_digest(digest, hex);
+	hex_format(digest, SHA256_DIGEST_SIZE, hex);
 	return !memcmp(value, hex, HEX_DIGEST);
 }
 
@@ -149,16 +144,12 @@ static bool is_path(const struct header *header, const char *path)
 static int check_copy(const struct header *header, const char *path, struct copy *copy)
 {
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	unsigned int byte;
 
 	hash_bytes(copy->text, copy->len, digest);
 	if (!is_path(header, path) || !is_digest(header->sum, digest))
 		return -EBADMSG;
-	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
-		if (sscanf(header->file + 2 * i, "%2x", &byte) != 1)
-			return -EBADMSG;
-		copy->digest[i] = (uint8_t)byte;
-	}
+	if (!hex_parse(header->file, SHA256_DIGEST_SIZE, copy->digest))
+		return -EBADMSG;
 	return sscanf(header->time, "%" SCNu64, &copy->usec) == 1 ? 0 : -EBADMSG;
 }
 
@@ -247,21 +238,6 @@ struct writer {
 	struct sha256_ctx hash;
 };
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int flush(struct writer *writer)
 {
 	int r = write_all(writer->fd, writer->buffer, writer->n);
@@ -307,7 +283,7 @@ static char *make_header(const struct list_entry *entry)
 	_cleanup_free_ char *path = escape(entry->path);
 	char file[HEX_DIGEST + 1], *header = NULL;
 
-	format_digest(entry->digest, file);
+	hex_format(entry->digest, SHA256_DIGEST_SIZE, file);
 	if (!path ||
 	    asprintf(&header, "%s%s%s\n%s%s\n%s%" PRIu64 "\n%s%0*d\n", title, path_line, path,
 		     file_line, file, time_line, realtime_usec(), sum_line, HEX_DIGEST, 0) < 0)
@@ -334,7 +310,7 @@ static int write_copy(int fd, const struct list_entry *entry)
 	if (r < 0)
 		return r;
 	sha256_digest(&writer.hash, sizeof(digest), digest);
-	format_digest(digest, sum);
+	hex_format(digest, SHA256_DIGEST_SIZE, sum);
 	if (pwrite(fd, sum, HEX_DIGEST, (off_t)(len - 1 - HEX_DIGEST)) != HEX_DIGEST)
 		return -EIO;
 	return fsync(fd) < 0 ? -errno : 0;

@@ -56,6 +56,7 @@ static void hash_text(struct loader *loader, const char *text, size_t len)
 	sha256_update(&hash, len, (const uint8_t *)text);
 	sha256_digest(&hash, sizeof(digest), digest);
 	file_hash(loader, digest);
+	sha256_update(&loader->text_hash, sizeof(digest), digest);
 }
 
 /* "edge.yaml:3:10", or, of deeper ones, "host.yaml:1:10, included from edge.yaml:3:10". */

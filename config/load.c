@@ -93,6 +93,8 @@ static int load(struct loader *loader, const char *path, const char *text, size_
 		return r;
 	policy_note_expiries(loader->policy);
 	sha256_digest(&loader->hash, sizeof(loader->policy->hash), loader->policy->hash);
+	sha256_digest(&loader->text_hash, sizeof(loader->policy->text_hash),
+		      loader->policy->text_hash);
 	return 0;
 }
 
@@ -124,6 +126,7 @@ int policy_load_text_with(const char *path, const char *text, size_t len,
 	int r;
 
 	sha256_init(&loader.hash);
+	sha256_init(&loader.text_hash);
 	clock_gettime(CLOCK_REALTIME,
 		      &now); /* not time(): its clock is behind, when a timer fires */
 	loader.now = now.tv_sec;

@@ -81,7 +81,8 @@ struct loader {
 	struct list_cache *cache; /* NULL: none */
 	struct documents documents;
 	struct node *joined[MAX_SCHEMA_KEYS]; /* of the top level, by place in its schema */
-	struct sha256_ctx hash;               /* over the digests of the files */
+	struct sha256_ctx hash;               /* over the digests of the files, */
+	struct sha256_ctx text_hash;          /* of those that are no list files */
 	size_t sets_capacity, port_sets_capacity, mac_sets_capacity, live_sets_capacity;
 	size_t rulesets_capacity, interfaces_capacity;
 	size_t redirects_capacity, tests_capacity, files_capacity, patterns_capacity;

@@ -11,7 +11,6 @@
 
 #include "config.h"
 #include "policy_tests.h"
-#include "quantity.h"
 
 /* --- what is outside of rules ------------------------------------------------------------- */
 
@@ -29,7 +28,8 @@ static void print_settings(const struct policy *policy, FILE *stream)
 	fprintf(stream, "  non-ip: %s\n", fate_word(policy->fate_non_ip));
 }
 
-static void print_interfaces(const struct policy *policy, FILE *stream)
+static void print_interfaces(const struct policy *policy, const struct policy_lists *lists,
+			     FILE *stream)
 {
 	fputs("interfaces:\n", stream);
 	for (size_t i = 0; i < policy->n_interfaces; i++) {
@@ -47,117 +47,9 @@ static void print_interfaces(const struct policy *policy, FILE *stream)
 		fprintf(stream, "    mode: %s\n",
 			interface->mode == ATTACH_NATIVE ? "native" : "generic");
 		fprintf(stream, "    fix: %s\n", interface->fix ? "true" : "false");
+		if (lists)
+			print_notes(4, &interface->notes, stream);
 	}
-}
-
-/* A condition on MAC addresses of an empty set needs such a set: there is no list of no values. */
-static bool needs_empty_set(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->n_rulesets; i++)
-		for (size_t j = 0; j < policy->rulesets[i].n_rules; j++)
-			for (size_t k = 0; k < N_MAC_FIELDS; k++) {
-				const struct mac_match *match =
-					&policy->rulesets[i].rules[j].mac[k];
-
-				if (match->present && !match->n_macs)
-					return true;
-			}
-	return false;
-}
-
-void empty_set_name(const struct policy *policy, char name[NAME_LEN])
-{
-	bool taken = true;
-
-	for (unsigned int n = 0; taken; n++) {
-		snprintf(name, NAME_LEN, n ? "no-macs-%u" : "no-macs", n);
-		taken = false;
-		for (size_t i = 0; i < policy->n_sets && !taken; i++)
-			taken = !strcmp(policy->sets[i].name, name);
-		for (size_t i = 0; i < policy->n_live_sets && !taken; i++)
-			taken = !strcmp(policy->live_sets[i].name, name);
-	}
-}
-
-/* It is there without being written; what it holds is where the policy is loaded. */
-static bool is_self(const struct prefix_set *set)
-{
-	return !strcmp(set->name, "self");
-}
-
-/* A list, if it is of one, too. */
-static int print_list(FILE *stream, int indent, const char *key, struct items *items)
-{
-	if (items->n != 1 || items->failed)
-		return print_items(stream, indent, key, false, items);
-	fprintf(stream, "%*s%s: [%s]\n", indent, "", key, items->items[0]);
-	items_done(items);
-	return 0;
-}
-
-static int print_live_set(const struct live_set *set, FILE *stream)
-{
-	struct items writers = { 0 }, except = { 0 };
-	char text[QUANTITY_TEXT], word[YAML_TEXT(CONFIG_MAX_USER_NAME)];
-	int r;
-
-	fprintf(stream, "  %s:\n    live: true\n", WORD(set->name));
-	if (set->timeout)
-		fprintf(stream, "    timeout: %s\n", duration_format(set->timeout, text));
-	fprintf(stream, "    size: %s\n", count_format(set->size, text));
-	fprintf(stream, "    max-width: {v4: %u, v6: %u}\n", set->widest[FAMILY_V4],
-		set->widest[FAMILY_V6]);
-	fprintf(stream, "    persist: %s\n", set->persist ? "true" : "false");
-	for (size_t i = 0; i < set->n_writers; i++)
-		items_add(&writers, "%s", yaml_word(set->writers[i], word));
-	r = print_list(stream, 4, "writers", &writers);
-	if (r < 0)
-		return r;
-	items_add_prefixes(&except, &set->except);
-	return print_list(stream, 4, "except", &except);
-}
-
-/* Those with names: of prefixes, live or not. The others are part of the conditions that name
- * them. */
-static int print_sets(const struct policy *policy, FILE *stream)
-{
-	bool first = true;
-	int r = 0;
-
-	for (size_t i = 0; i < policy->n_sets && !r; i++) {
-		const struct prefix_set *set = &policy->sets[i];
-		struct items items = { 0 };
-		char name[YAML_TEXT(NAME_LEN)];
-		int indent = 2;
-
-		if (!set->name[0] || is_self(set))
-			continue;
-		if (first)
-			fputs("sets:\n", stream);
-		first = false;
-		items_add_prefixes(&items, set);
-		yaml_word(set->name, name);
-		if (set->expiry.at) {
-			fprintf(stream, "  %s:\n", name);
-			print_expiry(4, &set->expiry, stream);
-			strcpy(name, "elements");
-			indent = 4;
-		}
-		r = print_list(stream, indent, name, &items);
-	}
-	if (first && policy->n_live_sets)
-		fputs("sets:\n", stream);
-	first = first && !policy->n_live_sets;
-	for (size_t i = 0; i < policy->n_live_sets && !r; i++)
-		r = print_live_set(&policy->live_sets[i], stream);
-	if (!r && needs_empty_set(policy)) {
-		char name[NAME_LEN];
-
-		empty_set_name(policy, name);
-		fprintf(stream, "%s  %s: {type: mac, elements: []}\n", first ? "sets:\n" : "",
-			name);
-	}
-	return r;
 }
 
 /* --- tests -------------------------------------------------------------------------------- */
@@ -179,21 +71,31 @@ static int print_test(const struct policy *policy, const struct policy_test *tes
 	return r;
 }
 
-int policy_print(const struct policy *policy, FILE *stream)
+static int print_policy(const struct policy *policy, const struct policy_lists *lists, FILE *stream)
 {
 	int r;
 
 	print_settings(policy, stream);
-	print_interfaces(policy, stream);
-	r = print_sets(policy, stream);
+	print_interfaces(policy, lists, stream);
+	r = print_sets(policy, lists, stream);
 	if (!r)
 		r = print_protect(policy, stream);
 	fputs("policies:\n", stream);
 	for (size_t i = 0; i < policy->n_rulesets && !r; i++)
-		r = print_ruleset(policy, &policy->rulesets[i], stream);
+		r = print_ruleset(policy, &policy->rulesets[i], lists, stream);
 	if (policy->n_tests)
 		fputs("tests:\n", stream);
 	for (size_t i = 0; i < policy->n_tests && !r; i++)
 		r = print_test(policy, &policy->tests[i], stream);
 	return r;
+}
+
+int policy_print(const struct policy *policy, FILE *stream)
+{
+	return print_policy(policy, NULL, stream);
+}
+
+int policy_print_whole(const struct policy *policy, const struct policy_lists *lists, FILE *stream)
+{
+	return print_policy(policy, lists, stream);
 }

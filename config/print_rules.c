@@ -185,7 +185,8 @@ static void print_anchors(const struct ruleset *ruleset, size_t position, FILE *
 			fprintf(stream, "      - anchor: %s\n", WORD(ruleset->anchors[i].name));
 }
 
-int print_ruleset(const struct policy *policy, const struct ruleset *ruleset, FILE *stream)
+int print_ruleset(const struct policy *policy, const struct ruleset *ruleset,
+		  const struct policy_lists *lists, FILE *stream)
 {
 	int r = 0;
 
@@ -205,6 +206,8 @@ int print_ruleset(const struct policy *policy, const struct ruleset *ruleset, FI
 		if (rule->shadow)
 			fputs("        shadow: true\n", stream);
 		print_expiry(8, &rule->expiry, stream);
+		if (lists)
+			print_notes(8, &rule->notes, stream);
 	}
 	print_anchors(ruleset, ruleset->n_rules, stream);
 	return r;

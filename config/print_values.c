@@ -37,37 +37,68 @@ static void add_prefix(struct items *items, const struct prefix *prefix)
 }
 
 /* In ascending order a prefix that others hold comes right behind the last one that does not. */
+static void drop_held(struct policy_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n_v4; i++)
+		if (!n || !holds_v4(&list->v4[n - 1], &list->v4[i]))
+			list->v4[n++] = list->v4[i];
+	list->n_v4 = n;
+	n = 0;
+	for (size_t i = 0; i < list->n_v6; i++)
+		if (!n || !holds_v6(&list->v6[n - 1], &list->v6[i]))
+			list->v6[n++] = list->v6[i];
+	list->n_v6 = n;
+}
+
+void policy_list_done(struct policy_list *list)
+{
+	free(list->v4);
+	free(list->v6);
+	*list = (struct policy_list){ 0 };
+}
+
+int policy_list_make(const struct prefix_v4 *v4, size_t n_v4, const struct prefix_v6 *v6,
+		     size_t n_v6, struct policy_list *ret)
+{
+	_cleanup_(policy_list_done) struct policy_list list = {
+		.v4 = calloc(n_v4 + 1, sizeof(*v4)),
+		.n_v4 = n_v4,
+		.v6 = calloc(n_v6 + 1, sizeof(*v6)),
+		.n_v6 = n_v6,
+	};
+
+	if (!list.v4 || !list.v6)
+		return -ENOMEM;
+	if (n_v4)
+		memcpy(list.v4, v4, n_v4 * sizeof(*v4));
+	if (n_v6)
+		memcpy(list.v6, v6, n_v6 * sizeof(*v6));
+	if (sort_v4(list.v4, n_v4) < 0 || sort_v6(list.v6, n_v6) < 0)
+		return -ENOMEM;
+	drop_held(&list);
+	*ret = list;
+	list = (struct policy_list){ 0 };
+	return 0;
+}
+
+void items_add_list(struct items *items, const struct policy_list *list)
+{
+	for (size_t i = 0; i < list->n_v4; i++)
+		add_prefix(items, &(struct prefix){ .family = FAMILY_V4, .v4 = list->v4[i] });
+	for (size_t i = 0; i < list->n_v6; i++)
+		add_prefix(items, &(struct prefix){ .family = FAMILY_V6, .v6 = list->v6[i] });
+}
+
 void items_add_prefixes(struct items *items, const struct prefix_set *set)
 {
-	_cleanup_free_ struct prefix_v4 *v4 = calloc(set->n_v4 + 1, sizeof(*v4));
-	_cleanup_free_ struct prefix_v6 *v6 = calloc(set->n_v6 + 1, sizeof(*v6));
-	const void *last = NULL;
+	_cleanup_(policy_list_done) struct policy_list list = { 0 };
 
-	if (!v4 || !v6) {
+	if (policy_list_make(set->v4, set->n_v4, set->v6, set->n_v6, &list) < 0)
 		items->failed = true;
-		return;
-	}
-	if (set->n_v4)
-		memcpy(v4, set->v4, set->n_v4 * sizeof(*v4));
-	if (set->n_v6)
-		memcpy(v6, set->v6, set->n_v6 * sizeof(*v6));
-	if (sort_v4(v4, set->n_v4) < 0 || sort_v6(v6, set->n_v6) < 0) {
-		items->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < set->n_v4; i++) {
-		if (last && holds_v4(last, &v4[i]))
-			continue;
-		last = &v4[i];
-		add_prefix(items, &(struct prefix){ .family = FAMILY_V4, .v4 = v4[i] });
-	}
-	last = NULL;
-	for (size_t i = 0; i < set->n_v6; i++) {
-		if (last && holds_v6(last, &v6[i]))
-			continue;
-		last = &v6[i];
-		add_prefix(items, &(struct prefix){ .family = FAMILY_V6, .v6 = v6[i] });
-	}
+	else
+		items_add_list(items, &list);
 }
 
 /* --- values of scalar fields ------------------------------------------------------------- */

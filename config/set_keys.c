@@ -121,10 +121,20 @@ static int count_prefixes(struct loader *loader, const struct node *item,
 			  CONFIG_MAX_PREFIXES);
 }
 
-static int add_prefixes(struct loader *loader, const struct node *item, struct set_draft *draft,
-			struct set_content *content, const struct prefix_set *set)
+/* The set by index joins the content when that has been read. */
+static int add_later(struct set_content *content, uint32_t index)
 {
-	struct prefix_set *to = &content->prefixes;
+	if (array_reserve((void **)&content->living, &content->living_capacity,
+			  content->n_living + 1, sizeof(*content->living)) < 0)
+		return -ENOMEM;
+	content->living[content->n_living++] = index;
+	return 0;
+}
+
+static int add_prefixes(struct loader *loader, const struct node *item, struct set_draft *draft,
+			struct set_content *content, uint32_t index)
+{
+	const struct prefix_set *set = &loader->policy->sets[index];
 	int r = set_count_copied(loader, item, set->n_v4 + set->n_v6);
 
 	if (!r && content == &draft->content)
@@ -133,19 +143,8 @@ static int add_prefixes(struct loader *loader, const struct node *item, struct s
 		r = count_prefixes(loader, item, set);
 	if (r < 0)
 		return r;
-	if (array_reserve((void **)&to->v4, &content->space.v4_capacity, to->n_v4 + set->n_v4,
-			  sizeof(*to->v4)) < 0 ||
-	    array_reserve((void **)&to->v6, &content->space.v6_capacity, to->n_v6 + set->n_v6,
-			  sizeof(*to->v6)) < 0)
-		return -ENOMEM;
-	if (set->n_v4)
-		memcpy(to->v4 + to->n_v4, set->v4, set->n_v4 * sizeof(*to->v4));
-	if (set->n_v6)
-		memcpy(to->v6 + to->n_v6, set->v6, set->n_v6 * sizeof(*to->v6));
-	to->n_v4 += set->n_v4;
-	to->n_v6 += set->n_v6;
-	to->varies |= set->varies;
-	return 0;
+	content->prefixes.varies |= set->varies;
+	return set_is_living(set) ? add_later(content, index) : set_append(content, set);
 }
 
 static int add_ports(struct loader *loader, const struct node *item, struct set_content *content,
@@ -197,7 +196,7 @@ static int add_set(struct loader *loader, const struct node *item, struct set_dr
 	case SET_MACS:
 		return add_macs(loader, item, content, &policy->mac_sets[index]);
 	default:
-		return add_prefixes(loader, item, draft, content, &policy->sets[index]);
+		return add_prefixes(loader, item, draft, content, index);
 	}
 }
 

@@ -58,6 +58,7 @@ int live_set_give(struct loader *loader, struct set_draft *draft)
 	set->except = (struct prefix_set){ .n_v4 = except->n_v4, .n_v6 = except->n_v6 };
 	set->except.v4 = TAKE_PTR(except->v4);
 	set->except.v6 = TAKE_PTR(except->v6);
+	set->except.origin = TAKE_PTR(draft->origin);
 	set->size = draft->size ? draft->size : CONFIG_LIVE_SIZE;
 	set->timeout = draft->timeout;
 	set->persist = draft->persist;

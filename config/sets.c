@@ -30,6 +30,7 @@ void set_content_done(struct set_content *content)
 	free(content->ports.items);
 	free(content->macs.items);
 	name_index_done(&content->sets);
+	free(content->living);
 	*content = (struct set_content){ 0 };
 }
 
@@ -184,6 +185,7 @@ static int give_content(struct loader *loader, struct set_draft *draft)
 		policy->sets[index].varies = draft->file || draft->files || draft->glob ||
 					     content->prefixes.varies ||
 					     draft->except.prefixes.varies;
+		policy->sets[index].origin = TAKE_PTR(draft->origin);
 	}
 	return 0;
 }
@@ -283,6 +285,8 @@ int set_read(struct loader *loader, uint32_t position)
 	ranges_merge(&draft.except.ports);
 	macs_sort(&draft.content.macs);
 	macs_sort(&draft.except.macs);
+	if (!r)
+		r = set_join_living(loader, &draft);
 	if (!r && !draft.live)
 		r = set_apply_exceptions(loader, &draft);
 	if (!r)
@@ -292,6 +296,7 @@ int set_read(struct loader *loader, uint32_t position)
 	named->state = SET_READ;
 	set_content_done(&draft.content);
 	set_content_done(&draft.except);
+	set_origin_free(draft.origin);
 	live_draft_done(&draft);
 	name_index_done(&draft.paths);
 	return r;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "utf8.h"
 #include "util.h"
 
 static int index_lines(struct source *source)
@@ -98,22 +99,6 @@ struct diag_place source_place(const struct source *source, size_t offset, size_
 		.source_len = end - start,
 		.included_from = source->included_from,
 	};
-}
-
-/* Length of the well-formed UTF-8 sequence at p, or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t len)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (!n || n > len || p[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 static int refuse(const struct source *source, struct diags *diags, size_t offset,

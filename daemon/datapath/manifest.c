@@ -107,11 +107,8 @@ int manifest_from_policy(const struct policy *policy, struct manifest **ret)
 	manifest->fail_closed = policy->fail_closed;
 	manifest->uses_self = policy->uses_self;
 	manifest->n_self = policy->n_self;
-	for (size_t i = 0; i < policy->n_sets; i++) {
-		manifest->n_sets += policy->sets[i].name[0] != '\0';
-		manifest->n_prefixes += policy->sets[i].n_v4 + policy->sets[i].n_v6;
-	}
-	manifest->n_sets += policy->n_port_sets + policy->n_live_sets;
+	manifest->n_sets = policy_count_sets(policy);
+	manifest->n_prefixes = policy_count_prefixes(policy);
 	r = copy_live_sets(policy, manifest);
 	if (r < 0)
 		return r;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "files.h"
 #include "journal_text.h"
 #include "util.h"
 
@@ -22,46 +23,13 @@ int journal_file_error(const struct journal_place *place, int r, const char *wha
 		       struct diags *diags)
 {
 	const struct diag_place at = { .file = place->path };
-	const char *remedy = "see the system's log for errors of the disk, and the rights of the "
-			     "folder";
+	const char *remedy = r == -EFBIG ? "flush the set, or let it hold less" : file_remedy(r);
 
-	if (r == -ENOSPC || r == -EDQUOT)
-		remedy = "make room on that file system; what was kept before is still there";
-	else if (r == -EROFS)
-		remedy = "mount the file system writable, or name another folder by --state-dir";
-	else if (r == -EACCES || r == -EPERM)
-		remedy = "let the daemon write there, or name another folder by --state-dir";
-	else if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		remedy = "the system is short of it";
-	else if (r == -EFBIG)
-		remedy = "flush the set, or let it hold less";
 	diag_error(diags, &at, "cannot %s: %s; %s", what, strerrordesc_np(-r), remedy);
 	return r;
 }
 
 /* --- folder ------------------------------------------------------------------------------ */
-
-static int sync_parent(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	_cleanup_close_ int fd = -1;
-	char *slash = copy ? strrchr(copy, '/') : NULL;
-
-	if (!copy)
-		return -ENOMEM;
-	if (slash)
-		slash[slash == copy] = '\0';
-	fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* 0 also if it is there. It is on the disk then. */
-static int make_folder(const char *path)
-{
-	if (mkdir(path, 0700) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return sync_parent(path);
-}
 
 static int open_folder(const char *path)
 {
@@ -75,23 +43,21 @@ static int refuse_folder(const struct journal_place *place, const char *why, str
 	const struct diag_place at = { .file = place->folder_path };
 
 	diag_error(diags, &at,
-		   "%s; nothing in it is believed: look who made it, move it away, and the daemon "
-		   "makes it anew",
+		   "this %s; nothing in it is believed: look who made it, move it away, and the "
+		   "daemon makes it anew",
 		   why);
 	return -EPERM;
 }
 
 static int check_folder(const struct journal_place *place, struct diags *diags)
 {
+	const char *why;
 	struct stat stat;
 
 	if (fstat(place->folder, &stat) < 0)
 		return journal_file_error(place, -errno, "look at its folder", diags);
-	if (stat.st_uid != geteuid())
-		return refuse_folder(place, "this folder belongs to another user", diags);
-	if (stat.st_mode & (S_IWGRP | S_IWOTH))
-		return refuse_folder(place, "other users may write in this folder", diags);
-	return 0;
+	why = file_distrust(&stat);
+	return why ? refuse_folder(place, why, diags) : 0;
 }
 
 int journal_place_open(struct journal_place *place, const char *state_dir, const char *name,
@@ -114,9 +80,9 @@ int journal_place_open(struct journal_place *place, const char *state_dir, const
 	if (!place->folder_path || !place->path || !place->name || !place->new_name)
 		return -ENOMEM;
 	if (make) {
-		r = make_folder(state_dir);
+		r = folder_make(state_dir);
 		if (!r)
-			r = make_folder(place->folder_path);
+			r = folder_make(place->folder_path);
 		if (r < 0)
 			return journal_file_error(place, r, "make its folder", diags);
 	}
@@ -124,7 +90,7 @@ int journal_place_open(struct journal_place *place, const char *state_dir, const
 	if (r == -ENOENT && !make)
 		return r;
 	if (r == -ELOOP || r == -ENOTDIR)
-		return refuse_folder(place, "this is not a folder", diags);
+		return refuse_folder(place, "is not a folder", diags);
 	if (r < 0)
 		return journal_file_error(place, r, "open its folder", diags);
 	place->folder = r;
@@ -147,7 +113,8 @@ static int refuse(const struct journal_place *place, int r, const char *why, str
 {
 	const struct diag_place at = { .file = place->path };
 
-	diag_error(diags, &at, "%s; look at it, move it away, and the daemon makes one anew", why);
+	diag_error(diags, &at, "this %s; look at it, move it away, and the daemon makes one anew",
+		   why);
 	return r;
 }
 
@@ -156,26 +123,26 @@ int journal_file_open(const struct journal_place *place, int *ret_fd, off_t *ret
 {
 	_cleanup_close_ int fd = openat(place->folder, place->name,
 					O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	const char *why;
 	struct stat stat;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0 && errno == ELOOP)
-		return refuse(place, -ELOOP, "this is a symbolic link, not a journal", diags);
+		return refuse(place, -ELOOP, "is a symbolic link, not a journal", diags);
 	if (fd < 0 && (errno == EISDIR || errno == ENXIO))
-		return refuse(place, -EINVAL, "this is not a file", diags);
+		return refuse(place, -EINVAL, "is not a file", diags);
 	if (fd < 0)
 		return journal_file_error(place, -errno, "open it", diags);
 	if (fstat(fd, &stat) < 0)
 		return journal_file_error(place, -errno, "look at it", diags);
 	if (!S_ISREG(stat.st_mode))
-		return refuse(place, -EINVAL, "this is not a file", diags);
-	if (stat.st_uid != geteuid())
-		return refuse(place, -EPERM, "this belongs to another user", diags);
-	if (stat.st_mode & (S_IWGRP | S_IWOTH))
-		return refuse(place, -EPERM, "other users may write this", diags);
+		return refuse(place, -EINVAL, "is not a file", diags);
+	why = file_distrust(&stat);
+	if (why)
+		return refuse(place, -EPERM, why, diags);
 	if (stat.st_size > JOURNAL_MAX_BYTES)
-		return refuse(place, -EFBIG, "this is larger than a journal gets (2 GiB)", diags);
+		return refuse(place, -EFBIG, "is larger than a journal gets (2 GiB)", diags);
 	/* From a backup, say. */
 	if (stat.st_mode & 07777 & ~0600 && fchmod(fd, 0600) < 0)
 		return journal_file_error(place, -errno, "make it private", diags);
@@ -300,8 +267,7 @@ static int judge(struct reader *reader, off_t size)
 	const struct journal_contents *contents = &reader->contents;
 
 	if (size && !contents->n && (reader->damaged_header || !reader->line))
-		return refuse(reader->place, -EINVAL, "this is not a journal of xdpgate",
-			      reader->diags);
+		return refuse(reader->place, -EINVAL, "is not a journal of xdpgate", reader->diags);
 	if (!size)
 		diag_warning(reader->diags, &at,
 			     "this is empty, without even the first line of a journal; entries "

@@ -240,7 +240,7 @@ static void test_foreign(void **state)
 	make(3);
 	n = read_file(text, sizeof(text));
 	assert_int_equal(chmod(path, 0660), 0);
-	refused(-EPERM, "other users may write");
+	refused(-EPERM, "may be written by other users");
 	assert_int_equal(chmod(path, 0644), 0);
 	journal_close(open_good());
 	assert_int_equal(seen.n, 3);
@@ -306,7 +306,7 @@ static void test_foreign_folder(void **state)
 {
 	make(1);
 	assert_int_equal(chmod(folder, 0770), 0);
-	folder_refused("other users may write");
+	folder_refused("may be written by other users");
 	assert_int_equal(chmod(folder, 0700), 0);
 	if (!geteuid()) {
 		assert_int_equal(chown(folder, 65534, 65534), 0);
