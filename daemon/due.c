@@ -27,8 +27,10 @@ static void set(struct due_timer *timer)
 						at ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	timer->at = at;
 	if (r < 0)
-		log_warning_errno(r, "cannot set a timer for %s: %m; packets go by it "
-				     "nevertheless", timer->due.what);
+		log_warning_errno(r,
+				  "cannot set a timer for %s: %m; packets go by it "
+				  "nevertheless",
+				  timer->due.what);
 }
 
 /* Something was done: the moment may be another. */

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "clock.h"
 #include "compile.h"
 #include "config.h"
 #include "datapath.h"
@@ -78,6 +79,19 @@ static void adopt_sets(struct gate *gate, const struct manifest *manifest)
 		live_sets_take(gate->live, manifest->live_sets, manifest->n_live_sets, &diags);
 }
 
+/* Without a history the gate filters all the same. */
+static void open_history(struct gate *gate, const char *state_dir, struct diags *diags)
+{
+	_cleanup_(diags_free) struct diags found = {};
+	int r = state_dir ? history_open(state_dir, &gate->history, &found) : 0;
+
+	diags_repeat(diags, &found, true);
+	if (r < 0)
+		diag_warning(diags, NULL,
+			     "no history of policies is kept, so that there is "
+			     "nothing to roll back to");
+}
+
 int gate_new(const struct gate_options *options, struct gate **ret, struct diags *diags)
 {
 	_cleanup_(gate_freep) struct gate *gate = calloc(1, sizeof(*gate));
@@ -90,8 +104,11 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 	gate->started_usec = realtime_usec();
 	gate->config_path = strdup(options->config_path);
 	gate->lists = list_cache_new();
-	if (!gate->config_path || !gate->lists || set_state_dir(gate, options->state_dir) < 0)
+	gate->source = strdup(options->config_path);
+	if (!gate->config_path || !gate->source || !gate->lists ||
+	    set_state_dir(gate, options->state_dir) < 0)
 		return -ENOMEM;
+	open_history(gate, options->state_dir, diags);
 	r = datapath_open(options->pin_dir, true, &gate->datapath, diags);
 	if (r >= 0)
 		r = live_sets_new(datapath_live_maps(gate->datapath), options->state_dir,
@@ -120,7 +137,10 @@ struct gate *gate_free(struct gate *gate)
 	gate_list_copies_free(gate->list_copies, gate->n_list_copies);
 	gate_feeds_done(gate);
 	local_addresses_free(&gate->self);
+	history_close(gate->history);
 	free(gate->self_error);
+	free(gate->set_aside);
+	free(gate->source);
 	free(gate->config_path);
 	free(gate->last_reload_error);
 	free(gate);
@@ -190,6 +210,85 @@ static void take_self(struct gate *gate, struct local_addresses *self)
 	free(TAKE_PTR(gate->self_error));
 }
 
+/* The policy file that is to be read. The caller frees it. 0, or negative errno. */
+static int find_source(const struct gate *gate, const struct gate_load *how, char **ret,
+		       struct diags *diags)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (how->entry && !how->again)
+		r = history_path(gate->history, how->entry, path, diags);
+	if (r < 0)
+		return r;
+	*ret = strdup(how->again ? gate->source : how->entry ? path : gate->config_path);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Just this is in force. */
+static bool is_in_force(const struct gate *gate, const struct policy *policy,
+			const struct local_addresses *self)
+{
+	const struct manifest *manifest = datapath_manifest(gate->datapath);
+
+	return gate->loaded && manifest && datapath_is_armed(gate->datapath) &&
+	       memcmp(manifest->hash, policy->hash, sizeof(policy->hash)) == 0 &&
+	       (!policy->uses_self || local_addresses_equal(self, &gate->self));
+}
+
+/* A policy of the history is known by the hashes of the files that it was made of then. */
+static void take_hashes(const struct gate *gate, const struct gate_load *how, struct policy *policy)
+{
+	uint64_t number = how->entry ? how->entry : gate->history_in_force;
+	const struct history_entry *entry = NULL;
+
+	if (how->entry || (how->again && strcmp(gate->source, gate->config_path) != 0))
+		entry = gate_history_find(gate, number);
+	if (!entry)
+		return;
+	memcpy(policy->hash, entry->hash, sizeof(policy->hash));
+	memcpy(policy->text_hash, entry->text_hash, sizeof(policy->text_hash));
+}
+
+/* When it is undone, unless it is confirmed; 0: never. */
+static uint64_t deadline_of(const struct gate *gate, const struct gate_load *how)
+{
+	if (how->again || (how->starting && !how->entry))
+		return datapath_deadline(gate->datapath);
+	if (!how->change || !how->change->confirm_sec)
+		return how->starting ? datapath_deadline(gate->datapath) : 0;
+	return (clock_monotonic_usec() + how->change->confirm_sec * UINT64_C(1000000)) * 1000;
+}
+
+static int put_in_force(struct gate *gate, const struct policy *policy, const struct tables *tables,
+			const struct gate_load *how, uint64_t number, struct diags *diags)
+{
+	const struct install_options options = {
+		.how = how->how,
+		.deadline_ns = deadline_of(gate, how),
+		.history = number,
+	};
+	int r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
+
+	return r < 0 ? r : datapath_install(gate->datapath, policy, tables, &options, diags);
+}
+
+/* It is in force. */
+static void take_over(struct gate *gate, const struct policy *policy, const struct gate_load *how,
+		      char **source, struct local_addresses *self, struct diags *diags)
+{
+	live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
+	gate->loaded = true;
+	gate->next_expiry = (uint64_t)policy->next_expiry;
+	free(gate->source);
+	gate->source = TAKE_PTR(*source);
+	take_self(gate, self);
+	log_set_generation(datapath_manifest(gate->datapath)->generation);
+	gate_feeds_loaded(gate, policy, how->again);
+	if (!how->again || how->refreshed)
+		keep_lists(gate, policy, diags);
+}
+
 int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 			  const struct gate_load *how, struct diags *diags)
 {
@@ -201,29 +300,34 @@ int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 	};
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_(tables_freep) struct tables *tables = NULL;
+	_cleanup_free_ char *source = NULL;
+	bool nothing = false;
+	uint64_t number = 0;
 	int r;
 
-	r = load(gate->config_path, &options, &policy, &tables, diags);
+	r = find_source(gate, how, &source, diags);
 	if (r >= 0)
-		r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
+		r = load(source, &options, &policy, &tables, diags);
 	if (r >= 0)
-		r = datapath_install(gate->datapath, policy, tables,
-				     &(struct install_options){ .how = how->how }, diags);
-	list_cache_end(gate->lists, r >= 0);
+		take_hashes(gate, how, policy);
+	if (r >= 0)
+		r = gate_admits(gate, policy, how, diags);
 	if (r >= 0) {
-		live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
-		gate->loaded = true;
-		gate->next_expiry = (uint64_t)policy->next_expiry;
-		take_self(gate, self);
-		log_set_generation(datapath_manifest(gate->datapath)->generation);
-		gate_feeds_loaded(gate, policy, how->again);
-		if (!how->again || how->refreshed)
-			keep_lists(gate, policy, diags);
+		nothing =
+			how->change && how->change->only_changed && is_in_force(gate, policy, self);
+		number = gate_history_number(gate, policy, how);
+		if (!nothing)
+			r = put_in_force(gate, policy, tables, how, number, diags);
 	}
-	return explain(r, diags);
+	list_cache_end(gate->lists, r >= 0 && !nothing);
+	if (r >= 0 && !nothing) {
+		take_over(gate, policy, how, &source, self, diags);
+		gate_history_note(gate, policy, how, number, diags);
+	}
+	return r < 0 ? explain(r, diags) : !nothing;
 }
 
-static int install(struct gate *gate, const struct gate_load *how, struct diags *diags)
+int gate_install(struct gate *gate, const struct gate_load *how, struct diags *diags)
 {
 	_cleanup_(local_addresses_free) struct local_addresses self = {};
 	int r;
@@ -250,7 +354,7 @@ char *gate_print_diags(const struct diags *diags)
 	return fclose(stream) == 0 ? text : NULL;
 }
 
-static void note_outcome(struct gate *gate, int r, const struct diags *diags)
+void gate_note_outcome(struct gate *gate, int r, const struct diags *diags)
 {
 	free(TAKE_PTR(gate->last_reload_error));
 	gate->last_reload_failed = r < 0;
@@ -259,38 +363,16 @@ static void note_outcome(struct gate *gate, int r, const struct diags *diags)
 	gate->last_reload_error = gate_print_diags(diags);
 }
 
-int gate_start(struct gate *gate, struct diags *diags)
-{
-	/* One interface that refuses is no reason to leave the others open, nor to attach and
-	 * detach them with each try to start: it is tried again by itself. */
-	int r = install(gate, &(struct gate_load){ 0 }, diags);
-
-	note_outcome(gate, r, diags);
-	if (r < 0 && datapath_is_armed(gate->datapath)) {
-		log_error("the policy cannot be loaded; the adopted generation %llu goes on",
-			  (unsigned long long)datapath_manifest(gate->datapath)->generation);
-		if (datapath_manifest(gate->datapath)->uses_self)
-			log_warning("$self in it stays as it was built, whatever becomes of the "
-				    "addresses of this machine, until a reload succeeds");
-		return 0;
-	}
-	return r;
-}
-
-int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
-{
-	const struct gate_load how = { .accept_shrink = accept_shrink, .how = INSTALL_STRICT };
-	int r = install(gate, &how, diags);
-
-	gate->n_reloads++;
-	gate->n_failed_reloads += r < 0;
-	note_outcome(gate, r, diags);
-	return r;
-}
-
 uint64_t gate_next_expiry(const struct gate *gate)
 {
 	return gate->next_expiry;
+}
+
+int gate_expired(struct gate *gate, struct diags *diags)
+{
+	int r = gate_install(gate, &(struct gate_load){ .again = true }, diags);
+
+	return r < 0 ? r : 0;
 }
 
 int gate_check(struct gate *gate, const char *path, struct diags *diags)

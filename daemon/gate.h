@@ -6,12 +6,14 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "diag.h"
 #include "explanation.h"
+#include "history.h"
 #include "live_sets.h"
 #include "policy.h"
 #include "stats.h"
@@ -71,6 +73,41 @@ struct gate_watch {
 	bool pattern;
 };
 
+/* A change that somebody asks for. */
+struct gate_change {
+	const char *who; /* text for people: "root", "SIGHUP of process 77" */
+	const char *why; /* what the operator says of it; NULL: nothing */
+	uint32_t
+		confirm_sec; /* without gate_confirm() within that time it is undone; 0: for good */
+	bool only_changed;   /* nothing is to be done if just this policy is in force */
+	bool accept_shrink; /* list files may have lost what they like, whatever `max-shrink` says */
+	bool force;         /* whatever the lock-out guard says, and even if the file was undone */
+};
+
+/* What became of it. */
+struct gate_changed {
+	bool changed;           /* false: only_changed, and there was nothing to do */
+	uint64_t generation;    /* in force */
+	uint64_t history;       /* its number in the history; 0: none is kept */
+	uint64_t deadline_usec; /* CLOCK_REALTIME when it is undone unless confirmed; 0: it stays */
+};
+
+/* A policy that was in force. */
+struct gate_history_entry {
+	uint64_t id;
+	uint64_t when_usec; /* CLOCK_REALTIME */
+	char *who, *why;    /* why: NULL: nothing was said */
+	char policy_hash[65];
+	enum history_state state;
+	bool in_force, boots; /* it is in force; it is what a boot begins with */
+	uint64_t n_rules, n_sets, n_prefixes;
+};
+
+struct gate_history {
+	struct gate_history_entry *items; /* the latest first */
+	size_t n;
+};
+
 struct gate_status {
 	char *config_path;
 	uint64_t generation;   /* 0: none yet */
@@ -79,6 +116,10 @@ struct gate_status {
 	uint64_t loaded_usec;  /* CLOCK_REALTIME when the generation went live */
 	uint64_t started_usec; /* CLOCK_REALTIME when the daemon started */
 	uint64_t n_reloads, n_failed_reloads;
+	uint64_t history;       /* number of the policy in force in the history; 0: it has none */
+	uint64_t deadline_usec; /* CLOCK_REALTIME when it is undone unless confirmed; 0: never */
+	char *set_aside; /* why what the policy file holds is not what is in force: it was undone, or
+			  * not confirmed before a boot; NULL: it is, as far as is known */
 	bool last_reload_failed;
 	char *last_reload_error; /* as diags_print() prints it; NULL when it did not fail */
 	size_t n_rules, n_sets, n_prefixes;
@@ -103,6 +144,13 @@ struct gate_rule {
 	char *match;  /* normalised, one line */
 	char *action; /* likewise */
 	struct notes notes;
+};
+
+/* Packets are sampled for a trial. */
+struct gate_trial {
+	uint64_t generation; /* in force: another one ends it */
+	uint64_t until_usec; /* CLOCK_REALTIME when it ends by itself */
+	char ring[PATH_MAX]; /* where the ring of samples (struct sample) is pinned */
 };
 
 struct gate_rules {
@@ -136,8 +184,21 @@ int gate_disarm(struct gate *gate, struct diags *diags);
 struct gate *gate_free(struct gate *gate);
 
 /* Reads the policy file again and swaps it in. On failure the old policy stays in force.
- * accept_shrink: list files may have lost what they like, whatever `max-shrink` says. */
-int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags);
+ * -EBUSY: another waits to be confirmed, and this one is not to be. -ECANCELED: the file is one that
+ * was undone. */
+int gate_reload(struct gate *gate, const struct gate_change *change, struct gate_changed *ret,
+		struct diags *diags);
+/* The policy that waits to be confirmed stays. -ENOENT: none does. */
+int gate_confirm(struct gate *gate, const char *who, struct gate_changed *ret, struct diags *diags);
+/* Back to a policy of the history; id 0: to the one before: that which waits to be confirmed is
+ * undone. -ENOENT: there is none. */
+int gate_rollback(struct gate *gate, uint64_t id, const struct gate_change *change,
+		  struct gate_changed *ret, struct diags *diags);
+int gate_get_history(struct gate *gate, struct gate_history *ret);
+/* When the policy in force is undone unless confirmed, CLOCK_MONOTONIC; 0: it stays. Then
+ * gate_deadline() is to be called; 1: it was undone; 0: nothing was to do. */
+uint64_t gate_next_deadline(const struct gate *gate);
+int gate_deadline(struct gate *gate, struct diags *diags);
 /* The i-th file or pattern to watch; false: there are no more. They change with each load. */
 bool gate_watched(const struct gate *gate, size_t i, struct gate_watch *ret);
 /* These may have changed (NULL: all): those that have are read, and put in force with all else as it
@@ -147,8 +208,9 @@ int gate_feeds_changed(struct gate *gate, const char *const *paths, size_t n, st
 /* What some list file holds is not in force: look again later. */
 bool gate_feeds_refused(const struct gate *gate);
 /* When the next rule or set of the policy that was loaded last expires, in seconds since 1970; 0:
- * none will. A reload then puts that in force. */
+ * none will. Then gate_expired() is to be called: it makes the policy in force again, without them. */
 uint64_t gate_next_expiry(const struct gate *gate);
+int gate_expired(struct gate *gate, struct diags *diags);
 /* Reads and compiles a policy file (NULL: the daemon's own) without a trace in the kernel. */
 int gate_check(struct gate *gate, const char *path, struct diags *diags);
 int gate_get_status(struct gate *gate, struct gate_status *ret);
@@ -160,6 +222,13 @@ int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, str
  * counter moves. -ENOENT: there is no such interface. */
 int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame, size_t len,
 		 struct explanation *ret, struct diags *diags);
+
+/* Let whoever opens the ring have copies of about one packet in one_in (at least 1), for so many seconds
+ * from now on; no packet's fate changes. Called again: likewise from now on. */
+int gate_trial_start(struct gate *gate, uint32_t seconds, uint32_t one_in, struct gate_trial *ret,
+		     struct diags *diags);
+/* No more. None being under way is no failure. */
+int gate_trial_stop(struct gate *gate, struct diags *diags);
 
 /* Live sets: as live_sets_add() and the others of live_sets.h. */
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,
@@ -191,3 +260,4 @@ bool gate_is_detached(const struct gate *gate);
 
 void gate_status_free(struct gate_status *status);
 void gate_rules_free(struct gate_rules *rules);
+void gate_history_free(struct gate_history *history);

@@ -55,7 +55,7 @@ static int remake_policy(struct gate *gate, const struct manifest *manifest, str
 			"the policy in force was adopted, and its file could not be "
 			"loaded since: see 'xdpgate status', mend the file, then 'xdpgate "
 			"reload'; 'xdpgate explain FILE' asks a file");
-	r = policy_load_with(gate->config_path, &options, &policy, diags);
+	r = policy_load_with(gate->source, &options, &policy, diags);
 	list_cache_end(gate->lists, false);
 	if (r < 0)
 		return r;

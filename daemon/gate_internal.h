@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * gate_internal.h: what the parts of the gate share: gate.c loads and installs, gate_interfaces.c
- * is about what it stands on, gate_feeds.c and gate_refresh.c about lists that are watched; gate_status.c,
+ * is about what it stands on, gate_start.c about what a start begins with, gate_change.c about what people
+ * ask for, gate_feeds.c and gate_refresh.c about lists that are watched; gate_status.c,
  * gate_stats.c and gate_rules.c tell of it.
  */
 #pragma once
@@ -9,6 +10,7 @@
 #include "config.h"
 #include "datapath.h"
 #include "gate.h"
+#include "history.h"
 
 struct feed {
 	struct gate_feed tell;
@@ -29,6 +31,11 @@ struct feeds {
 
 struct gate {
 	char *config_path;
+	char *source; /* the policy file that what is in force was made of: config_path, or the history's */
+	struct history *history;   /* NULL: none is kept */
+	uint64_t history_in_force; /* the number there of what is in force; 0: it has none */
+	uint64_t history_before;   /* of what is gone back to, unless it is confirmed */
+	char *set_aside;           /* see struct gate_status */
 	struct datapath *datapath;
 	struct live_sets *live;             /* NULL once detached */
 	struct list_cache *lists;           /* of the policy in force */
@@ -53,6 +60,10 @@ struct gate_load {
 	bool refreshed;     /* with list files that were refreshed */
 	bool accept_shrink; /* see gate_reload() */
 	unsigned int how;   /* enum install_how */
+	uint64_t entry;     /* not the policy file, but this one of the history; 0: the file */
+	bool starting;      /* the daemon starts; see gate_start.c */
+	/* Who asks for it, and how; NULL: nobody does. */
+	const struct gate_change *change;
 };
 
 /* --- gate.c --- */
@@ -60,13 +71,46 @@ struct gate_load {
 /* What is in force; NULL: nothing, or no longer. */
 const struct manifest *gate_manifest(const struct gate *gate);
 void gate_list_copies_free(struct gate_list_copy *copies, size_t n); /* NULL is fine */
-/* Make the policy and put it in force. Returns 0, or negative errno with at least one error. */
+/* Make the policy and put it in force. 1: it is in force; 0: it was, and nothing was to do. Or negative
+ * errno with at least one error; -ECANCELED: the policy file may not be loaded, see gate_admits(). */
 int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 			  const struct gate_load *load, struct diags *diags);
+/* The same with the addresses of this machine as they are now; not if the gate is detached. */
+int gate_install(struct gate *gate, const struct gate_load *load, struct diags *diags);
+/* Remember how the last reload went. */
+void gate_note_outcome(struct gate *gate, int r, const struct diags *diags);
 /* The addresses of this machine. 0, or negative errno, reported. */
 int gate_read_self(struct local_addresses *ret, struct diags *diags);
 /* As diags_print() prints them. Caller frees; NULL: out of memory. */
 char *gate_print_diags(const struct diags *diags);
+
+/* --- gate_change.c --- */
+
+/* The policy file, which was loaded, may be put in force: 0; -ECANCELED, reported: it is one that was
+ * undone, and nobody has edited it since, or one that was never in force when the machine booted. */
+int gate_admits(const struct gate *gate, const struct policy *policy, const struct gate_load *load,
+		struct diags *diags);
+/* The number that the policy, which is about to be put in force, has in the history, or will have. */
+uint64_t gate_history_number(const struct gate *gate, const struct policy *policy,
+			     const struct gate_load *load);
+/* NULL: the history has none of that number, or there is no history. */
+const struct history_entry *gate_history_find(const struct gate *gate, uint64_t number);
+/* It is in force under that number. */
+void gate_history_note(struct gate *gate, const struct policy *policy, const struct gate_load *load,
+		       uint64_t number, struct diags *diags);
+/* Why the policy file is not what is in force; NULL: it is. Takes the text over. */
+void gate_set_aside(struct gate *gate, char *why);
+/* Back to what is in force without its being confirmed: make that again, so that it follows addresses,
+ * and tell the history. */
+int gate_undone(struct gate *gate, const char *why, struct diags *diags);
+
+/* When what is in force is undone, CLOCK_REALTIME; 0: never. */
+uint64_t gate_deadline_realtime(const struct gate *gate);
+
+/* --- gate_status.c --- */
+
+/* 64 hexadecimal digits, and NUL. */
+void gate_format_hash(const uint8_t *hash, char *ret);
 
 /* --- gate_feeds.c --- */
 

@@ -12,7 +12,7 @@ static int load_again(struct gate *gate, struct policy **ret, struct diags *diag
 	const struct load_options options = { .cache = gate->lists,
 					      .self = &gate->self,
 					      .again = true };
-	int r = policy_load_with(gate->config_path, &options, ret, diags);
+	int r = policy_load_with(gate->source, &options, ret, diags);
 
 	list_cache_end(gate->lists, false);
 	return r;

@@ -10,7 +10,7 @@
 
 #include "util.h"
 
-static void format_hash(const uint8_t *hash, char *ret)
+void gate_format_hash(const uint8_t *hash, char *ret)
 {
 	for (int i = 0; i < 32; i++)
 		sprintf(ret + 2 * i, "%02x", hash[i]);
@@ -22,8 +22,10 @@ static int fill_status(const struct gate *gate, const struct manifest *manifest,
 	int r = 0;
 
 	ret->generation = manifest->generation;
-	format_hash(manifest->hash, ret->policy_hash);
+	gate_format_hash(manifest->hash, ret->policy_hash);
 	ret->loaded_usec = manifest->loaded_usec;
+	ret->history = gate->history_in_force;
+	ret->deadline_usec = gate_deadline_realtime(gate);
 	ret->n_sets = manifest->n_sets;
 	ret->n_prefixes = manifest->n_prefixes;
 	ret->uses_self = manifest->uses_self;
@@ -54,6 +56,13 @@ static int fill_list_copies(const struct gate *gate, struct gate_status *ret)
 	return 0;
 }
 
+/* NULL stays NULL. 0 or -ENOMEM. */
+static int copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
 int gate_get_status(struct gate *gate, struct gate_status *ret)
 {
 	_cleanup_(gate_status_free) struct gate_status status = {
@@ -68,20 +77,14 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 	const struct manifest *manifest = gate_manifest(gate);
 	int r = 0;
 
-	status.config_path = strdup(gate->config_path);
-	if (!status.config_path)
-		return -ENOMEM;
-	if (gate->last_reload_error) {
-		status.last_reload_error = strdup(gate->last_reload_error);
-		if (!status.last_reload_error)
-			return -ENOMEM;
-	}
-	if (gate->self_error) {
-		status.self_error = strdup(gate->self_error);
-		if (!status.self_error)
-			return -ENOMEM;
-	}
-	if (manifest)
+	r = copy_text(gate->config_path, &status.config_path);
+	if (r >= 0)
+		r = copy_text(gate->last_reload_error, &status.last_reload_error);
+	if (r >= 0)
+		r = copy_text(gate->self_error, &status.self_error);
+	if (r >= 0)
+		r = copy_text(gate->set_aside, &status.set_aside);
+	if (manifest && r >= 0)
 		r = fill_status(gate, manifest, &status);
 	if (manifest && r >= 0)
 		r = fill_list_copies(gate, &status);
@@ -106,5 +109,6 @@ void gate_status_free(struct gate_status *status)
 	free(status->config_path);
 	free(status->last_reload_error);
 	free(status->self_error);
+	free(status->set_aside);
 	*status = (struct gate_status){};
 }

@@ -92,35 +92,54 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 				loop->generation);
 }
 
-static void reload(struct loop *loop)
-{
-	_cleanup_(diags_free) struct diags diags = { 0 };
-	int r;
-
-	notify_reloading();
-	r = gate_reload(loop->gate, false, &diags);
-	conclude_reload(loop, r, &diags);
-}
-
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct gate_changed changed = { 0 };
 	struct loop *loop = userdata;
+	char who[64];
+	int r;
 
 	if (gate_is_detached(loop->gate))
 		return 0;
 	log_info("SIGHUP from process %u: reloading", si->ssi_pid);
-	reload(loop);
+	snprintf(who, sizeof(who), "SIGHUP from process %u", si->ssi_pid);
+	notify_reloading();
+	r = gate_reload(loop->gate, &(struct gate_change){ .who = who }, &changed, &diags);
+	conclude_reload(loop, r, &diags);
 	return 0;
 }
 
 void loop_on_expiry(void *userdata)
 {
+	_cleanup_(diags_free) struct diags diags = { 0 };
 	struct loop *loop = userdata;
+	int r;
 
 	if (gate_is_detached(loop->gate))
 		return;
-	log_info("a rule or set of the policy has expired: reloading");
-	reload(loop);
+	log_info("a rule or set of the policy has expired: making it again");
+	notify_reloading();
+	r = gate_expired(loop->gate, &diags);
+	conclude_reload(loop, r, &diags);
+}
+
+void loop_on_ends(void *userdata)
+{
+	struct loop *loop = userdata;
+
+	gate_set_tick(loop->gate);
+}
+
+void loop_on_deadline(void *userdata)
+{
+	_cleanup_(diags_free) struct diags diags = { 0 };
+	struct loop *loop = userdata;
+	int r;
+
+	notify_reloading();
+	r = gate_deadline(loop->gate, &diags);
+	conclude_reload(loop, r, &diags);
 }
 
 int loop_watch_signals(struct loop *loop)

@@ -44,6 +44,8 @@ int loop_watch_signals(struct loop *loop);
 int loop_on_links(void *userdata);                                       /* a links_handler */
 int loop_on_addresses(void *userdata);                                   /* likewise */
 void loop_on_expiry(void *userdata);                                     /* an expiry_handler */
+void loop_on_ends(void *userdata);                                       /* a due_handler */
+void loop_on_deadline(void *userdata);                                   /* likewise */
 bool loop_on_feeds(const char *const *paths, size_t n, void *userdata);  /* a watch_handler */
 void loop_on_control(const struct control_event *event, void *userdata); /* a control_observer */
 

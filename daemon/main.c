@@ -12,11 +12,11 @@
 
 #include "control/control.h"
 #include "diag.h"
+#include "due.h"
 #include "expiry.h"
 #include "gate.h"
 #include "job.h"
 #include "links.h"
-#include "live_timer.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -35,9 +35,9 @@ static void free_expiry(struct expiry_timer **expiry)
 	expiry_timer_free(*expiry);
 }
 
-static void free_live(struct live_timer **live)
+static void free_due(struct due_timer **due)
 {
-	live_timer_free(*live);
+	due_timer_free(*due);
 }
 
 static void free_watch(struct watch **watch)
@@ -144,6 +144,29 @@ static enum exit_status stop(struct gate *gate)
 	return STATUS_STOPPED;
 }
 
+/* What is due at moments that the gate knows. */
+static int watch_moments(struct loop *loop, struct due_timer **entries, struct due_timer **deadline)
+{
+	/* Behind clients: a slice of ended entries at a time, whoever asks comes first. */
+	const struct due ends = {
+		.what = "entries of live sets",
+		.when = gate_set_next_end,
+		.handler = loop_on_ends,
+		.userdata = loop,
+		.priority = CONTROL_PRIORITY + 1,
+	};
+	const struct due confirmation = {
+		.what = "a policy that waits to be confirmed",
+		.when = gate_next_deadline,
+		.handler = loop_on_deadline,
+		.userdata = loop,
+		.priority = RELOAD_PRIORITY,
+	};
+	int r = due_timer_new(loop->event, loop->gate, &ends, entries);
+
+	return r < 0 ? r : due_timer_new(loop->event, loop->gate, &confirmation, deadline);
+}
+
 static enum exit_status run(const struct options *options)
 {
 	const struct gate_options gate_options = {
@@ -156,7 +179,7 @@ static enum exit_status run(const struct options *options)
 	_cleanup_(free_gate) struct gate *gate = NULL;
 	_cleanup_(free_links) struct links *links = NULL, *addresses = NULL;
 	_cleanup_(free_expiry) struct expiry_timer *expiry = NULL;
-	_cleanup_(free_live) struct live_timer *live = NULL;
+	_cleanup_(free_due) struct due_timer *ends = NULL, *deadline = NULL;
 	_cleanup_(free_watch) struct watch *watch = NULL;
 	_cleanup_(free_control) struct control *control = NULL;
 	_cleanup_close_ int socket_fd = -1;
@@ -191,7 +214,7 @@ static enum exit_status run(const struct options *options)
 	if (r < 0)
 		goto refuse;
 	loop.gate = gate;
-	r = live_timer_new(event, gate, &live);
+	r = watch_moments(&loop, &ends, &deadline);
 	if (r < 0)
 		return STATUS_FAILED;
 

@@ -205,13 +205,17 @@ static void reply_reloaded(struct session *session, const struct diags *diags)
 
 void run_reload(struct session *session, const struct call *call)
 {
-	bool accept_shrink = json_is_true(parameter_of(call, "accept_shrink"));
+	const struct gate_change change = {
+		.who = "a client",
+		.accept_shrink = json_is_true(parameter_of(call, "accept_shrink")),
+	};
+	struct gate_changed changed = {};
 	struct control_event event = { .method = "Reload" };
 	struct diags diags = {};
 	int r;
 
 	tell(session, &event);
-	r = gate_reload(session->control->gate, accept_shrink, &diags);
+	r = gate_reload(session->control->gate, &change, &changed, &diags);
 	if (r < 0)
 		method_explain(&diags, "the reload failed, the old policy stays in force", r);
 	tell_result(session, &event, r, &diags);

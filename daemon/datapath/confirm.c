@@ -380,6 +380,11 @@ int datapath_sample(struct datapath *datapath, uint32_t seconds, uint32_t one_in
 	return r;
 }
 
+int datapath_samples_path(const struct datapath *datapath, char ret[static PATH_MAX])
+{
+	return pins_path(&datapath->pins, ret, "samples");
+}
+
 int datapath_sample_end(struct datapath *datapath, struct diags *diags)
 {
 	int r = 0;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,8 @@ uint64_t datapath_undone(const struct datapath *datapath);
 int datapath_sample(struct datapath *datapath, uint32_t seconds, uint32_t one_in,
 		    struct diags *diags);
 int datapath_sample_end(struct datapath *datapath, struct diags *diags);
+/* The path of the ring. 0, or -ENAMETOOLONG. */
+int datapath_samples_path(const struct datapath *datapath, char ret[static PATH_MAX]);
 
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);

@@ -264,3 +264,8 @@ int history_set_state(struct history *history, uint64_t id, enum history_state s
 	}
 	return 0;
 }
+
+uint64_t history_next_id(const struct history *history)
+{
+	return history->last_id + 1;
+}

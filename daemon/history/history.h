@@ -64,6 +64,9 @@ const struct history_entry *history_last_confirmed(const struct history *history
 const struct history_entry *history_refuses(const struct history *history,
 					    const uint8_t text_hash[static 32]);
 
+/* The number that the next one will have. */
+uint64_t history_next_id(const struct history *history);
+
 /* Bytes of any kind: they are shortened, and what is no text becomes '?'. NULL or "": nothing. */
 struct history_origin {
 	const char *who, *why;

@@ -107,11 +107,12 @@ int fake_gate_fails(struct gate *gate, const char *what, struct diags *diags)
 	return -EINVAL;
 }
 
-int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
+int gate_reload(struct gate *gate, const struct gate_change *change, struct gate_changed *ret,
+		struct diags *diags)
 {
 	int r = fake_gate_fails(gate, "reload", diags);
 
-	fake_gate_note(gate, accept_shrink ? "reload accept-shrink" : "reload");
+	fake_gate_note(gate, change->accept_shrink ? "reload accept-shrink" : "reload");
 	gate->n_reloads++;
 	gate->last_failed = r < 0;
 	if (r < 0)

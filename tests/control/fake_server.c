@@ -27,7 +27,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct server *server = userdata;
 	struct diags diags = {};
 
-	gate_reload(server->gate, false, &diags);
+	gate_reload(server->gate, &(struct gate_change){ .who = "a test" },
+		    &(struct gate_changed){}, &diags);
 	control_admit_writers(server->control, &diags);
 	note_warnings(server->gate, &diags);
 	diags_free(&diags);

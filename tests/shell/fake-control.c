@@ -48,7 +48,8 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	if (strcmp(word, "SetChange") != 0)
 		control->observer(&event, control->userdata);
 	if (strcmp(word, "Reload") == 0)
-		event.result = gate_reload(control->gate, false, &diags);
+		event.result = gate_reload(control->gate, &(struct gate_change){ .who = "a test" },
+					   &(struct gate_changed){ 0 }, &diags);
 	else if (strcmp(word, "Detach") == 0)
 		event.result = gate_detach(control->gate, &diags);
 	event.done = true;

@@ -207,7 +207,8 @@ int gate_feeds_changed(struct gate *gate, const char *const *paths, size_t n, st
 	return 0;
 }
 
-int gate_reload(struct gate *gate, bool accept_shrink, struct diags *diags)
+int gate_reload(struct gate *gate, const struct gate_change *change, struct gate_changed *ret,
+		struct diags *diags)
 {
 	int r;
 
@@ -227,6 +228,27 @@ void gate_set_tick(struct gate *gate)
 }
 
 uint64_t gate_set_next_end(const struct gate *gate)
+{
+	return 0;
+}
+
+int gate_expired(struct gate *gate, struct diags *diags)
+{
+	int r;
+
+	note("expired");
+	r = fail(gate, "expired", diags);
+	if (r == 0)
+		load(gate);
+	return r;
+}
+
+uint64_t gate_next_deadline(const struct gate *gate)
+{
+	return 0;
+}
+
+int gate_deadline(struct gate *gate, struct diags *diags)
 {
 	return 0;
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * gate_start.c: what a start of the daemon begins with: the policy file, as a person would expect who
+ * has edited it and restarts; but not one that was undone, nor, when the machine has booted and nobody
+ * is there to look, one that was never in force, or that cannot be loaded: then what was confirmed last,
+ * out of the history. What waits to be confirmed goes on waiting.
+ */
+#include "gate_internal.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+/* What was in force when the last daemon died, and what has become of it meanwhile: packets decided. */
+static void settle_history(struct gate *gate, struct diags *diags)
+{
+	const struct manifest *manifest = datapath_manifest(gate->datapath);
+	const struct manifest *before = datapath_before(gate->datapath);
+	bool waits = datapath_deadline(gate->datapath) != 0;
+	const struct history_entry *entry;
+
+	gate->history_in_force = manifest ? manifest->history : 0;
+	gate->history_before = before ? before->history : 0;
+	for (size_t i = 0; gate->history && (entry = history_at(gate->history, i)); i++) {
+		bool live = entry->id == gate->history_in_force;
+		uint64_t id = entry->id;
+
+		if (entry->state != HISTORY_PENDING || (live && waits))
+			continue;
+		history_set_state(gate->history, id, live ? HISTORY_CONFIRMED : HISTORY_REVERTED,
+				  diags);
+		if (!live)
+			log_warning("policy %llu was not confirmed in time, and is not in force",
+				    (unsigned long long)id);
+	}
+}
+
+/* Out of the history; when the file cannot be, or may not be, loaded. */
+static int start_from_history(struct gate *gate, uint64_t number, struct diags *diags)
+{
+	const struct gate_load how = { .starting = true, .entry = number };
+	int r = gate_install(gate, &how, diags);
+
+	if (r >= 0)
+		log_warning("in force is policy %llu of the history, not what %s holds: see "
+			    "'xdpgate status'",
+			    (unsigned long long)number, gate->config_path);
+	return r;
+}
+
+/* The one that waits to be confirmed, or was confirmed last; 0: there is none. */
+static uint64_t find_entry(const struct gate *gate)
+{
+	const struct history_entry *entry;
+
+	if (!gate->history)
+		return 0;
+	if (datapath_deadline(gate->datapath))
+		return gate->history_in_force;
+	entry = history_last_confirmed(gate->history);
+	return entry ? entry->id : 0;
+}
+
+static int start(struct gate *gate, struct diags *diags)
+{
+	/* One interface that refuses is no reason to leave the others open, nor to attach and
+	 * detach them with each try to start: it is tried again by itself. */
+	const struct gate_load how = { .starting = true };
+	_cleanup_(diags_free) struct diags found = {};
+	const struct manifest *manifest;
+	uint64_t number;
+	int r;
+
+	settle_history(gate, diags);
+	r = gate_install(gate, &how, &found);
+	number = r < 0 ? find_entry(gate) : 0;
+	manifest = datapath_manifest(gate->datapath);
+	if (number && (r == -ECANCELED || !datapath_is_armed(gate->datapath))) {
+		gate_set_aside(gate, gate_print_diags(&found));
+		diags_repeat(diags, &found, true);
+		gate_note_outcome(gate, r == -ECANCELED ? 0 : r, &found);
+		return start_from_history(gate, number, diags) < 0 ? -EINVAL : 0;
+	}
+	diags_repeat(diags, &found, false);
+	gate_note_outcome(gate, r, &found);
+	if (r < 0 && datapath_is_armed(gate->datapath)) {
+		log_error("the policy cannot be loaded; the adopted generation %llu goes on",
+			  (unsigned long long)manifest->generation);
+		if (manifest->uses_self)
+			log_warning("$self in it stays as it was built, whatever becomes of the "
+				    "addresses of this machine, until a reload succeeds");
+		return 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+int gate_start(struct gate *gate, struct diags *diags)
+{
+	int r = start(gate, diags);
+
+	if (r >= 0 && gate->history)
+		history_booted(gate->history, diags);
+	return r;
+}

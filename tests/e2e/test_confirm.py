@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A policy that must be confirmed, or is undone, under traffic, with the daemon alive and dead; going
+back to what was in force before; what a start, and a boot, begins with."""
+
+import time
+import unittest
+
+import netlab
+import tap
+from edge import Edge
+
+HEAD = """
+interfaces:
+  transit: {port: xg0, policy: edge}
+policies:
+  edge:
+    default: pass
+    rules:
+"""
+# A drops all of the test's traffic, B half of it by the same rule, C none; the rest is judged by a
+# rule that each has. So whatever else judged a packet would show.
+RULES = """
+      - {{name: drop-{name}, match: {{src: {src}}}, do: drop}}
+      - {{name: pass-{name}, match: {{src: 198.18.0.0/15}}, do: pass}}
+"""
+POLICY_A = HEAD + RULES.format(name="a", src="198.18.0.0/15")
+POLICY_B = HEAD + RULES.format(name="b", src="198.18.0.0/16")
+POLICY_C = HEAD + RULES.format(name="c", src="203.0.113.0/24")
+STREAMS = ["name=low,count=1,src=198.18.0.0/16,size=60-200",
+           "name=high,count=1,src=198.19.0.0/16,size=60-200"]
+OPTIONS = ["--loop", "--rate", 5000]
+
+
+class Confirmed(unittest.TestCase):
+    seconds = 240
+
+    def setUp(self):
+        self.lab = Edge().__enter__()
+        self.addCleanup(self.lab.__exit__, None, None, None)
+        self.gate = self.lab.gate(POLICY_A).start()
+
+    def rules(self):
+        return {r["name"] for r in self.gate.json("rules")["rules"]}
+
+    def states(self):
+        """By number: state, whether it is in force, whether it boots."""
+        return {entry["id"]: (entry["state"], entry["in_force"], entry["boots"])
+                for entry in self.gate.json("history")["entries"]}
+
+    def try_policy(self, text, seconds):
+        self.gate.set_policy(text)
+        return self.gate.json("reload", "--confirm", f"{seconds}s")
+
+    def wait_for_rules(self, *names):
+        netlab.wait_for(lambda: self.rules() == set(names), f"rules {names}")
+
+    def assert_counted(self, sent, *names):
+        """Every packet was judged, once, by one of these policies."""
+        stats = self.gate.stats()
+        counted = sum(stats.rule(f"{what}-{name}")[0] for name in names for what in ("drop", "pass"))
+        self.assertEqual(counted, sent.packets)
+        return {name: stats.rule(f"drop-{name}")[0] + stats.rule(f"pass-{name}")[0] for name in names}
+
+    def test_deadline(self):
+        """not confirmed: undone on time, every packet judged by the one or the other"""
+        traffic = self.lab.traffic(self.lab.sender, "up0", *STREAMS, options=OPTIONS)
+        answer = self.try_policy(POLICY_B, 2)
+        self.assertTrue(answer["changed"])
+        left = answer["deadline_usec"] / 1e6 - time.time()
+        self.assertTrue(0 < left <= 2, left)
+        self.assertEqual(self.rules(), {"drop-b", "pass-b"})
+        self.assertEqual(self.gate.status()["deadline_usec"], answer["deadline_usec"])
+        self.assertEqual(self.states(), {1: ("confirmed", False, True), 2: ("pending", True, False)})
+        self.wait_for_rules("drop-a", "pass-a")
+        self.assertLess(abs(time.time() - answer["deadline_usec"] / 1e6), 1)
+        time.sleep(0.2)
+        self.assertEqual(self.states(), {1: ("confirmed", True, True), 2: ("reverted", False, False)})
+        self.assertIsNone(self.gate.status()["deadline_usec"])
+        self.assertIn("was not confirmed in time", self.gate.status()["set_aside"])
+        self.assertIn("was not confirmed in time", self.gate.log())
+        counted = self.assert_counted(traffic.stop(), "a", "b")
+        self.assertGreater(counted["b"], 5000)  # for 2 s of 5,000 a second
+
+        # The file still holds what was undone.
+        failed = self.gate.ctl("reload", check=False)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("policy 2 of the history, which was undone", failed.stderr)
+        self.gate.hangup()
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+        self.gate.ctl("reload", "--force")
+        self.assertEqual(self.rules(), {"drop-b", "pass-b"})
+        self.assertIsNone(self.gate.status()["set_aside"])
+        self.assertEqual(self.states()[3], ("confirmed", True, True))
+
+    def test_confirm(self):
+        """confirmed: it stays, and is what boots"""
+        failed = self.gate.ctl("confirm", check=False)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("no policy waits", failed.stderr)
+        traffic = self.lab.traffic(self.lab.sender, "up0", *STREAMS, options=OPTIONS)
+        self.try_policy(POLICY_B, 2)
+        refused = self.gate.ctl("reload", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("waits to be confirmed", refused.stderr)
+        self.gate.ctl("confirm")
+        time.sleep(2.2)
+        self.assertEqual(self.rules(), {"drop-b", "pass-b"})
+        self.assertEqual(self.states(), {1: ("confirmed", False, False), 2: ("confirmed", True, True)})
+        self.assertIsNone(self.gate.status()["deadline_usec"])
+        self.assert_counted(traffic.stop(), "a", "b")
+
+    def test_rollback(self):
+        """back at once, and back to any that was in force"""
+        self.try_policy(POLICY_B, 60)
+        self.gate.ctl("rollback")
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+        self.assertEqual(self.states()[2][0], "reverted")
+        self.gate.set_policy(POLICY_C)
+        self.gate.ctl("reload", "--message", "all may pass")
+        self.gate.set_policy(POLICY_B.replace("/16", "/17"))
+        self.gate.ctl("reload")
+        self.gate.ctl("rollback", "--message", "too narrow")
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+        self.assertIn("back to 3: too narrow", str(self.gate.json("history")))
+        self.assertIn("all may pass", str(self.gate.json("history")))
+        failed = self.gate.ctl("reload", check=False)
+        self.assertIn("which was undone", failed.stderr)
+        self.gate.ctl("rollback")  # and further: not to what was left
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+        self.gate.ctl("rollback", "3")
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+        failed = self.gate.ctl("rollback", "77", check=False)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("no policy 77", failed.stderr)
+        self.gate.ctl("rollback", "1", "--confirm", "60s")
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+        self.gate.ctl("rollback")
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+
+    def test_same_again(self):
+        """the same policy again is no news for the history, and --if-changed does nothing"""
+        self.gate.ctl("reload")
+        self.assertEqual(self.states(), {1: ("confirmed", True, True)})
+        generation = self.gate.status()["generation"]
+        answer = self.gate.json("reload", "--if-changed")
+        self.assertFalse(answer["changed"])
+        self.assertEqual(self.gate.status()["generation"], generation)
+        self.gate.set_policy(POLICY_B)
+        self.assertTrue(self.gate.json("reload", "--if-changed")["changed"])
+
+
+class Dead(Confirmed):
+    """The same, without a daemon."""
+
+    test_confirm = test_rollback = test_same_again = None
+
+    def test_deadline(self):
+        """the daemon killed in between: the old policy is back in time, and the next daemon knows"""
+        traffic = self.lab.traffic(self.lab.sender, "up0", *STREAMS, options=OPTIONS)
+        receiver = self.lab.receiver(self.lab.router, "xg0")
+        answer = self.try_policy(POLICY_C, 3)
+        self.gate.kill()
+        time.sleep(max(0, answer["deadline_usec"] / 1e6 - time.time()) + 0.1)
+        self.assertGreater(receiver.count(), 10000)
+        time.sleep(0.9)
+        self.assertEqual(receiver.count(), 0, "packets that passed by what was overdue")
+        sent = traffic.stop()
+        self.gate.start()
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+        self.assertEqual(self.states(), {1: ("confirmed", True, True), 2: ("reverted", False, False)})
+        self.assertIn("which was undone", self.gate.status()["set_aside"])
+        counted = self.assert_counted(sent, "a", "c")
+        self.assertGreater(counted["c"], 10000)
+        self.assertGreater(counted["a"], 3000)  # the second behind it, and what was ahead
+
+    def test_goes_on(self):
+        """killed and started again while it waits: it goes on waiting, and can be confirmed"""
+        answer = self.try_policy(POLICY_C, 60)
+        self.gate.kill()
+        self.gate.start()
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+        self.assertEqual(self.states()[2], ("pending", True, False))
+        self.assertLess(abs(self.gate.status()["deadline_usec"] - answer["deadline_usec"]), 20000)
+        self.gate.kill()
+        self.gate.set_policy(POLICY_B)  # that is another matter
+        self.gate.start()
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+        self.assertIn("edited", self.gate.status()["set_aside"])
+        self.gate.ctl("confirm")
+        self.assertEqual(self.states()[2], ("confirmed", True, True))
+        self.gate.ctl("reload")
+        self.assertEqual(self.rules(), {"drop-b", "pass-b"})
+
+    def test_no_file(self):
+        """nothing pinned, and a file that cannot be loaded: what was confirmed last is in force"""
+        self.gate.set_policy(POLICY_C)
+        self.gate.ctl("reload")
+        self.gate.ctl("detach")
+        self.gate.process.wait(10)
+        self.gate.set_policy("no: policy\n")
+        self.gate.start()
+        self.assertEqual(self.rules(), {"drop-c", "pass-c"})
+        self.assertIn("unknown key", self.gate.status()["set_aside"])
+        self.gate.ctl("detach")
+        self.gate.process.wait(10)
+        self.gate.set_policy(POLICY_A)
+        self.gate.start()
+        self.assertEqual(self.rules(), {"drop-a", "pass-a"})
+
+
+if __name__ == "__main__":
+    tap.main()
