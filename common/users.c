@@ -4,6 +4,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 
 #include "util.h"
 
@@ -59,4 +60,23 @@ int user_find(const char *name, uid_t *ret)
 int group_find(const char *name, gid_t *ret)
 {
 	return find(look_up_group, name, ret);
+}
+
+int user_name(uid_t uid, char **ret)
+{
+	for (size_t size = FIRST_BUFFER;; size *= 2) {
+		_cleanup_free_ char *buffer = malloc(size);
+		struct passwd user, *found = NULL;
+		int r;
+
+		if (!buffer)
+			return -ENOMEM;
+		r = getpwuid_r(uid, &user, buffer, size, &found);
+		if (found) {
+			*ret = strdup(found->pw_name);
+			return *ret ? 0 : -ENOMEM;
+		}
+		if (r != ERANGE || size >= BUFFER_MAX)
+			return -ENOENT;
+	}
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "loop.h"
@@ -74,8 +75,28 @@ void loop_admit_writers(struct loop *loop)
 	log_diags(&diags);
 }
 
-/* A reload is over, whoever asked for it. */
-static void conclude_reload(struct loop *loop, int result, const struct diags *diags)
+/* What is in force now, and for how long. changed: NULL: as a reload has it. */
+static void log_outcome(const struct loop *loop, const char *done,
+			const struct gate_changed *changed)
+{
+	time_t until = changed ? (time_t)(changed->deadline_usec / 1000000) : 0;
+	char stamp[32];
+	struct tm tm;
+
+	if (until && localtime_r(&until, &tm)) {
+		strftime(stamp, sizeof(stamp), "%F %T", &tm);
+		log_notice("%s: generation %" PRIu64
+			   " is in force until %s, then undone, unless it is confirmed",
+			   done, loop->generation, stamp);
+	} else {
+		log_notice("%s: generation %" PRIu64 " is in force", done, loop->generation);
+	}
+}
+
+/* Which policy is in force was decided anew, whoever asked for it. what: "reload"; done: "reloaded";
+ * changed: may be NULL. */
+static void conclude(struct loop *loop, const char *what, const char *done, int result,
+		     const struct gate_changed *changed, const struct diags *diags)
 {
 	if (diags)
 		log_diags(diags);
@@ -84,12 +105,13 @@ static void conclude_reload(struct loop *loop, int result, const struct diags *d
 	expiry_timer_set(loop->expiry, loop->gate, result >= 0);
 	watch_set(loop->watch, loop->gate);
 	if (result >= 0)
-		log_notice("reloaded: generation %" PRIu64 " is in force", loop->generation);
+		log_outcome(loop, done, changed);
 	else if (diags && diags->n_errors)
-		log_error("reload failed; generation %" PRIu64 " stays in force", loop->generation);
+		log_error("%s failed; generation %" PRIu64 " stays in force", what,
+			  loop->generation);
 	else
-		log_error_errno(result, "reload failed: %m; generation %" PRIu64 " stays in force",
-				loop->generation);
+		log_error_errno(result, "%s failed: %m; generation %" PRIu64 " stays in force",
+				what, loop->generation);
 }
 
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
@@ -106,7 +128,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
 	snprintf(who, sizeof(who), "SIGHUP from process %u", si->ssi_pid);
 	notify_reloading();
 	r = gate_reload(loop->gate, &(struct gate_change){ .who = who }, &changed, &diags);
-	conclude_reload(loop, r, &diags);
+	conclude(loop, "reload", "reloaded", r, &changed, &diags);
 	return 0;
 }
 
@@ -121,7 +143,7 @@ void loop_on_expiry(void *userdata)
 	log_info("a rule or set of the policy has expired: making it again");
 	notify_reloading();
 	r = gate_expired(loop->gate, &diags);
-	conclude_reload(loop, r, &diags);
+	conclude(loop, "reload", "reloaded", r, NULL, &diags);
 }
 
 void loop_on_ends(void *userdata)
@@ -139,7 +161,8 @@ void loop_on_deadline(void *userdata)
 
 	notify_reloading();
 	r = gate_deadline(loop->gate, &diags);
-	conclude_reload(loop, r, &diags);
+	conclude(loop, "going back to the policy before",
+		 r > 0 ? "gone back" : "nothing has changed", r, NULL, &diags);
 }
 
 int loop_watch_signals(struct loop *loop)
@@ -361,25 +384,81 @@ static void log_changes(const struct control_event *event)
 			   event->set, text);
 }
 
+/* The requests that decide which policy is in force. */
+static const struct choice {
+	const char *method, *what, *done;
+} choices[] = {
+	{ "Reload", "reload", "reloaded" },
+	{ "Confirm", "confirming", "confirmed" },
+	{ "Rollback", "rollback", "rolled back" },
+};
+
+static const struct choice *find_choice(const char *method)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		if (strcmp(choices[i].method, method) == 0)
+			return &choices[i];
+	return NULL;
+}
+
+/* What is asked for, beside the method. */
+static void describe_request(const struct control_event *event, char *text, size_t size)
+{
+	const struct gate_change *change = event->change;
+	_cleanup_free_ char *made = NULL;
+	size_t length = 0;
+	FILE *stream = open_memstream(&made, &length);
+
+	if (stream) {
+		if (event->interface)
+			fprintf(stream, " %s", event->interface);
+		if (event->history)
+			fprintf(stream, " to policy %" PRIu64, event->history);
+		if (change && change->confirm_sec)
+			fprintf(stream, ", to be confirmed within %" PRIu32 " s",
+				change->confirm_sec);
+		if (change && change->only_changed)
+			fputs(", if it has changed", stream);
+		if (change && change->accept_shrink)
+			fputs(", whatever lists have lost", stream);
+		if (change && change->force)
+			fputs(", by force", stream);
+		if (change && change->why)
+			fprintf(stream, ": %s", change->why);
+		fclose(stream);
+	}
+	snprintf(text, size, "%s", made ? made : "");
+}
+
+static void log_request(const struct control_event *event)
+{
+	char text[1024];
+
+	describe_request(event, text, sizeof(text));
+	log_notice("user %u (process %d) asks: %s%s", event->uid, (int)event->pid, event->method,
+		   text);
+}
+
 void loop_on_control(const struct control_event *event, void *userdata)
 {
 	struct loop *loop = userdata;
-	bool is_reload = strcmp(event->method, "Reload") == 0;
+	const struct choice *choice = find_choice(event->method);
 
 	if (event->changes) {
 		log_changes(event);
 		return;
 	}
 	if (!event->done) {
-		log_notice("user %u (process %d) asks: %s%s%s", event->uid, (int)event->pid,
-			   event->method, event->interface ? " " : "",
-			   event->interface ? event->interface : "");
-		if (is_reload)
+		log_request(event);
+		if (choice)
 			notify_reloading();
 		return;
 	}
-	if (is_reload) {
-		conclude_reload(loop, event->result, event->diags);
+	if (choice) {
+		bool idle = event->changed && !event->changed->changed;
+
+		conclude(loop, choice->what, idle ? "nothing has changed" : choice->done,
+			 event->result, event->changed, event->diags);
 		return;
 	}
 	if (event->diags)

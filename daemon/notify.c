@@ -159,6 +159,8 @@ void notify_describe(const struct gate_status *status, char *out, size_t size)
 			list_failure(stream, status);
 		else if (status->generation)
 			fprintf(stream, "generation %" PRIu64 "; ", status->generation);
+		if (status->deadline_usec)
+			fprintf(stream, "UNCONFIRMED; ");
 		list_interfaces(stream, status, INTERFACE_FILTERING, "filtering on");
 		list_interfaces(stream, status, INTERFACE_OFF, "OFF, every packet passes, on");
 		list_interfaces(stream, status, INTERFACE_FAILED, "failed on");

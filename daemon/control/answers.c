@@ -19,6 +19,17 @@
 		_array;                                                                            \
 	})
 
+/* 0 stands for none. */
+static json_t *uint_or_null(uint64_t value)
+{
+	return value ? wire_uint(value) : json_null();
+}
+
+static json_t *bounded_or_null(const char *text)
+{
+	return text ? wire_bounded(text, MESSAGE_TEXT_MAX_BYTES) : json_null();
+}
+
 static json_t *interface_status(const struct gate_interface_status *interface)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:i, s:b, s:b, s:I, s:I, s:o}",
@@ -53,18 +64,17 @@ static json_t *list_copy(const struct gate_list_copy *copy)
 
 static json_t *feed(const struct gate_feed *item)
 {
-	return json_pack(
-		"{s:o, s:o, s:o, s:o}", "path", wire_bounded(item->path, MESSAGE_TEXT_MAX_BYTES),
-		"prefixes", wire_uint(item->n_prefixes), "changed_usec",
-		wire_uint(item->changed_usec), "error",
-		item->error ? wire_bounded(item->error, MESSAGE_TEXT_MAX_BYTES) : json_null());
+	return json_pack("{s:o, s:o, s:o, s:o}", "path",
+			 wire_bounded(item->path, MESSAGE_TEXT_MAX_BYTES), "prefixes",
+			 wire_uint(item->n_prefixes), "changed_usec", wire_uint(item->changed_usec),
+			 "error", bounded_or_null(item->error));
 }
 
 json_t *answer_status(const struct gate_status *status)
 {
 	return json_pack(
 		"{s:s, s:i, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", XDPGATE_VERSION, "pid", (int)getpid(), "config",
 		wire_bounded(status->config_path, MESSAGE_TEXT_MAX_BYTES), "generation",
 		wire_uint(status->generation), "policy_hash", wire_string(status->policy_hash),
@@ -76,7 +86,10 @@ json_t *answer_status(const struct gate_status *status)
 		wire_uint(status->n_sets), "prefixes", wire_uint(status->n_prefixes), "interfaces",
 		ARRAY_OF(status->interfaces, status->n_interfaces, interface_status), "list_copies",
 		ARRAY_OF(status->list_copies, status->n_list_copies, list_copy), "feeds",
-		ARRAY_OF(status->feeds, status->n_feeds, feed), "self", self_status(status));
+		ARRAY_OF(status->feeds, status->n_feeds, feed), "self", self_status(status),
+		"history", uint_or_null(status->history), "deadline_usec",
+		uint_or_null(status->deadline_usec), "set_aside",
+		bounded_or_null(status->set_aside));
 }
 
 static json_t *counter(const struct counter *value)
@@ -146,6 +159,31 @@ json_t *answer_rules(const struct gate_rules *rules)
 {
 	return json_pack("{s:o, s:o}", "generation", wire_uint(rules->generation), "rules",
 			 ARRAY_OF(rules->items, rules->n, rule));
+}
+
+static json_t *history_entry(const struct gate_history_entry *entry)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:o, s:o, s:o}", "id",
+			 wire_uint(entry->id), "when_usec", wire_uint(entry->when_usec), "who",
+			 bounded_or_null(entry->who), "why", bounded_or_null(entry->why),
+			 "policy_hash", wire_string(entry->policy_hash), "state",
+			 history_state_name(entry->state), "in_force", entry->in_force, "boots",
+			 entry->boots, "rules", wire_uint(entry->n_rules), "sets",
+			 wire_uint(entry->n_sets), "prefixes", wire_uint(entry->n_prefixes));
+}
+
+json_t *answer_history(const struct gate_history *history)
+{
+	return json_pack("{s:o}", "policies", ARRAY_OF(history->items, history->n, history_entry));
+}
+
+json_t *answer_changed(const struct gate_changed *changed, const struct diags *diags)
+{
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "changed", changed->changed,
+			 "generation", wire_uint(changed->generation), "history",
+			 uint_or_null(changed->history), "deadline_usec",
+			 uint_or_null(changed->deadline_usec), "diagnostics", wire_diags(diags),
+			 "text", wire_diags_text(diags));
 }
 
 json_t *answer_diags(const struct diags *diags)

@@ -24,9 +24,14 @@ struct control;
 /* A request that changes something: told before it runs and after. For the log, sd_notify()
  * and, after Detach, the end of the daemon; the answer is sent when the observer returned. */
 struct control_event {
-	const char *method;    /* "Reload", "Off", "On", "Detach"; or "SetChange", see changes */
+	const char *method;    /* "Reload", "Confirm", "Rollback", "Off", "On", "Detach"; or
+				* "SetChange", see changes */
 	const char *interface; /* Off, On: which, NULL for all */
-	uid_t uid;             /* of the client */
+	const struct gate_change *change;   /* Reload, Rollback: as it was asked for */
+	uint64_t history;                   /* Rollback: to which; 0: to the one before */
+	const struct gate_changed *changed; /* Reload, Confirm, Rollback, done: what came of it;
+					     * NULL: it failed */
+	uid_t uid;                          /* of the client */
 	pid_t pid;
 	bool done;                 /* false: about to run */
 	int result;                /* done: 0 or negative errno */

@@ -27,7 +27,12 @@ void run_rules(struct session *session, const struct call *call);
 void run_policy(struct session *session, const struct call *call);
 void run_explain(struct session *session, const struct call *call);
 void run_check(struct session *session, const struct call *call);
+void run_history(struct session *session, const struct call *call);
+
+/* method_change.c */
 void run_reload(struct session *session, const struct call *call);
+void run_confirm(struct session *session, const struct call *call);
+void run_rollback(struct session *session, const struct call *call);
 void run_off(struct session *session, const struct call *call);
 void run_on(struct session *session, const struct call *call);
 void run_detach(struct session *session, const struct call *call);

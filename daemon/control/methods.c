@@ -9,7 +9,7 @@
 #include "util.h"
 #include "wire.h"
 
-#define MAX_PARAMETERS 4
+#define MAX_PARAMETERS 5
 
 struct method {
 	const char *interface;
@@ -95,7 +95,27 @@ static const struct method methods[] = {
 	  run_explain,
 	  { { "interface", JSON_STRING }, { "frame", JSON_STRING }, { "length", JSON_INTEGER } } },
 	{ GATE, "Check", RIGHT_LOOK, false, run_check, { { "path", JSON_STRING } } },
-	{ GATE, "Reload", RIGHT_CHANGE, true, run_reload, { { "accept_shrink", JSON_TRUE } } },
+	{ GATE, "History", RIGHT_LOOK, false, run_history },
+	{ GATE,
+	  "Reload",
+	  RIGHT_CHANGE,
+	  true,
+	  run_reload,
+	  { { "accept_shrink", JSON_TRUE },
+	    { "confirm_sec", JSON_INTEGER },
+	    { "force", JSON_TRUE },
+	    { "only_changed", JSON_TRUE },
+	    { "message", JSON_STRING } } },
+	{ GATE, "Confirm", RIGHT_CHANGE, true, run_confirm },
+	{ GATE,
+	  "Rollback",
+	  RIGHT_CHANGE,
+	  true,
+	  run_rollback,
+	  { { "history", JSON_INTEGER },
+	    { "confirm_sec", JSON_INTEGER },
+	    { "force", JSON_TRUE },
+	    { "message", JSON_STRING } } },
 	{ GATE, "Off", RIGHT_CHANGE, true, run_off, { { "interface", JSON_STRING } } },
 	{ GATE, "On", RIGHT_CHANGE, true, run_on, { { "interface", JSON_STRING } } },
 	{ GATE, "Detach", RIGHT_CHANGE, true, run_detach },
@@ -220,7 +240,7 @@ static void answer_call(struct session *session, const struct call *call)
 					" may do this; you may use the live sets that name you in "
 					"'writers'"
 				      : "only root may do this; members of the group " CONTROL_GROUP
-					" may look (status, stats, rules)");
+					" may look (status, stats, rules, history)");
 		return;
 	}
 	bad = bad_parameter(method, call);

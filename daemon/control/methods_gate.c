@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the methods of the table in methods.c run, but for those of live sets (method_sets.c). What
- * they answer is made in answers.c.
+ * What the methods of the table in methods.c run that only look. Those that change something are in
+ * method_change.c, those of live sets in method_sets.c. What they answer is made in answers.c.
  */
 #include <limits.h>
 #include <string.h>
@@ -121,6 +121,19 @@ void run_rules(struct session *session, const struct call *call)
 	gate_rules_free(&rules);
 }
 
+void run_history(struct session *session, const struct call *call)
+{
+	struct gate_history history = {};
+	int r = gate_get_history(session->control->gate, &history);
+
+	if (r < 0) {
+		read_failed(session, "the history", r);
+		return;
+	}
+	session_reply(session, answer_history(&history), false);
+	gate_history_free(&history);
+}
+
 void run_policy(struct session *session, const struct call *call)
 {
 	_cleanup_free_ char *text = NULL;
@@ -163,124 +176,5 @@ void run_check(struct session *session, const struct call *call)
 	} else {
 		session_reply(session, answer_diags(&diags), false);
 	}
-	diags_free(&diags);
-}
-
-/* --- changing ---------------------------------------------------------------------------- */
-
-static void tell(struct session *session, struct control_event *event)
-{
-	const struct control *control = session->control;
-
-	event->uid = session->peer.uid;
-	event->pid = session->peer.pid;
-	if (control->observer)
-		control->observer(event, control->userdata);
-}
-
-static void tell_result(struct session *session, struct control_event *event, int result,
-			const struct diags *diags)
-{
-	event->done = true;
-	event->result = result;
-	event->diags = diags;
-	tell(session, event);
-}
-
-static void reply_reloaded(struct session *session, const struct diags *diags)
-{
-	struct gate_status status = {};
-	_cleanup_json_ json_t *answer = answer_diags(diags);
-	int r = gate_get_status(session->control->gate, &status);
-
-	if (r < 0) {
-		read_failed(session, "the status after the reload", r);
-		return;
-	}
-	if (answer && json_object_set_new(answer, "generation", wire_uint(status.generation)) < 0)
-		json_decref(TAKE_PTR(answer));
-	gate_status_free(&status);
-	session_reply(session, TAKE_PTR(answer), false);
-}
-
-void run_reload(struct session *session, const struct call *call)
-{
-	const struct gate_change change = {
-		.who = "a client",
-		.accept_shrink = json_is_true(parameter_of(call, "accept_shrink")),
-	};
-	struct gate_changed changed = {};
-	struct control_event event = { .method = "Reload" };
-	struct diags diags = {};
-	int r;
-
-	tell(session, &event);
-	r = gate_reload(session->control->gate, &change, &changed, &diags);
-	if (r < 0)
-		method_explain(&diags, "the reload failed, the old policy stays in force", r);
-	tell_result(session, &event, r, &diags);
-	if (r < 0)
-		session_error(session, GATE ".ReloadFailed", answer_diags(&diags));
-	else
-		reply_reloaded(session, &diags);
-	diags_free(&diags);
-}
-
-static json_t *no_such_interface(const char *interface, const struct diags *diags)
-{
-	_cleanup_json_ json_t *answer = answer_diags(diags);
-
-	if (json_object_set_new(answer, "interface", wire_string(interface)) < 0)
-		return NULL;
-	return TAKE_PTR(answer);
-}
-
-static void run_switch(struct session *session, const struct call *call, bool off)
-{
-	const char *interface = string_of(call, "interface");
-	struct control_event event = { .method = off ? "Off" : "On", .interface = interface };
-	struct diags diags = {};
-	int r;
-
-	tell(session, &event);
-	r = gate_set_off(session->control->gate, interface, off, &diags);
-	if (r < 0)
-		method_explain(&diags, off ? "switching off failed" : "switching on failed", r);
-	tell_result(session, &event, r, &diags);
-	if (interface && r == -ENOENT)
-		session_error(session, GATE ".NoSuchInterface",
-			      no_such_interface(interface, &diags));
-	else if (r < 0)
-		session_error(session, GATE ".SwitchFailed", answer_diags(&diags));
-	else
-		session_reply(session, answer_diags(&diags), false);
-	diags_free(&diags);
-}
-
-void run_off(struct session *session, const struct call *call)
-{
-	run_switch(session, call, true);
-}
-
-void run_on(struct session *session, const struct call *call)
-{
-	run_switch(session, call, false);
-}
-
-void run_detach(struct session *session, const struct call *call)
-{
-	struct control_event event = { .method = "Detach" };
-	struct diags diags = {};
-	int r;
-
-	tell(session, &event);
-	r = gate_detach(session->control->gate, &diags);
-	if (r < 0)
-		method_explain(&diags, "detaching failed", r);
-	tell_result(session, &event, r, &diags);
-	if (r < 0)
-		session_error(session, GATE ".DetachFailed", answer_diags(&diags));
-	else
-		session_reply(session, answer_diags(&diags), false);
 	diags_free(&diags);
 }

@@ -7,7 +7,9 @@
  *
  *   fail-reload, fail-check, fail-switch, fail-detach, fail-read: that fails (…-silently:
  *   without a diagnostic); big: many rules, so that answers are large; frozen: counters stand
- *   still; self: $self is used, and could not be kept current; ugly: names and texts try to be control sequences.
+ *   still; self: $self is used, and could not be kept current; ugly: names and texts try to be control
+ *   sequences; set-aside: the policy file is not what is in force. For config, no-history, slow
+ *   and refuse-text see fake_choices.c.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,12 +20,6 @@
 #include "util.h"
 
 #define BIG_RULES 20000
-
-struct gate {
-	char *scenario;
-	uint64_t generation, n_reloads, n_failed, n_stats;
-	bool last_failed, off;
-};
 
 bool fake_gate_has(const struct gate *gate, const char *name)
 {
@@ -74,8 +70,10 @@ struct gate *fake_gate_new(const char *scenario)
 struct gate *gate_free(struct gate *gate)
 {
 	fake_sets_free();
-	if (gate)
+	if (gate) {
+		fake_choices_free(gate);
 		free(gate->scenario);
+	}
 	free(gate);
 	return NULL;
 }
@@ -105,21 +103,6 @@ int fake_gate_fails(struct gate *gate, const char *what, struct diags *diags)
 	diag_error(diags, &place, "unknown field 'dprot'; did you mean 'dport'?");
 	diag_warning(diags, NULL, "a warning without a place");
 	return -EINVAL;
-}
-
-int gate_reload(struct gate *gate, const struct gate_change *change, struct gate_changed *ret,
-		struct diags *diags)
-{
-	int r = fake_gate_fails(gate, "reload", diags);
-
-	fake_gate_note(gate, change->accept_shrink ? "reload accept-shrink" : "reload");
-	gate->n_reloads++;
-	gate->last_failed = r < 0;
-	if (r < 0)
-		gate->n_failed++;
-	else
-		gate->generation++;
-	return r;
 }
 
 int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, struct diags *diags)
@@ -173,6 +156,7 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 
 	if (fake_gate_has(gate, "fail-read"))
 		return -EIO;
+	fake_gate_tick(gate);
 	interfaces = calloc(2, sizeof(*interfaces));
 	interfaces[0] = (struct gate_interface_status){
 		.name = "transit-a",
@@ -195,8 +179,7 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.error = strdup("cannot attach to enp2s0: \033[31mNot red\033[0m\xff"),
 	};
 	*ret = (struct gate_status){
-		.config_path = strdup(fake_gate_has(gate, "ugly") ? "/etc/\033]0;title\007x.yaml"
-								  : "/etc/xdpgate/xdpgate.yaml"),
+		.config_path = fake_gate_config(gate),
 		.generation = gate->generation,
 		.ready = true,
 		.loaded_usec = 1700000000000000,
@@ -207,6 +190,13 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 		.last_reload_error =
 			gate->last_failed
 				? strdup("edge.yaml:12:29: error: unknown field 'dprot'\n   12 | dprot\n      | ^~~~~\n")
+				: NULL,
+		.history = fake_gate_has(gate, "no-history") ? 0 : gate->in_force,
+		.deadline_usec = gate->deadline_usec,
+		.set_aside =
+			fake_gate_has(gate, "set-aside")
+				? strdup("policy 7 was not confirmed in time\033[31m; edit the "
+					 "file, or reload --force")
 				: NULL,
 		.n_rules = 3,
 		.n_sets = 2,
@@ -253,6 +243,7 @@ void gate_status_free(struct gate_status *status)
 	}
 	free(status->feeds);
 	free(status->self_error);
+	free(status->set_aside);
 	free(status->config_path);
 	free(status->last_reload_error);
 	*status = (struct gate_status){};

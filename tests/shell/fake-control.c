@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fake-control.c: a control socket without Varlink, for tests of the daemon around it. Each connection
- * brings one word, "Reload", "Detach" or "SetChange", and is answered "done" when that is done and observed.
+ * brings one word, "Reload", "Confirm", "Rollback", "Detach" or "SetChange", and is answered "done" when that is
+ * done and observed.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -35,6 +36,28 @@ static struct control_event changes_of_a_set(void)
 	};
 }
 
+/* As a client may ask for it. */
+static const struct gate_change change = {
+	.who = "a test",
+	.why = "NOC-4711\033[31m",
+	.confirm_sec = 600,
+	.accept_shrink = true,
+	.force = true,
+	.only_changed = true,
+};
+
+static int run(struct gate *gate, struct control_event *event, struct gate_changed *changed,
+	       struct diags *diags)
+{
+	if (strcmp(event->method, "Reload") == 0)
+		return gate_reload(gate, &(struct gate_change){ .who = "a test" }, changed, diags);
+	if (strcmp(event->method, "Confirm") == 0)
+		return gate_confirm(gate, "a test", changed, diags);
+	if (strcmp(event->method, "Rollback") == 0)
+		return gate_rollback(gate, event->history, event->change, changed, diags);
+	return strcmp(event->method, "Detach") == 0 ? gate_detach(gate, diags) : 0;
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct control *control = userdata;
@@ -42,16 +65,18 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	_cleanup_close_ int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	char word[16] = "";
 	struct control_event event = { .method = word, .pid = 4711 };
+	struct gate_changed changed = { 0 };
 
 	if (client < 0 || read(client, word, sizeof(word) - 1) <= 0)
 		return 0;
+	if (strcmp(word, "Rollback") == 0) {
+		event.change = &change;
+		event.history = 7;
+	}
 	if (strcmp(word, "SetChange") != 0)
 		control->observer(&event, control->userdata);
-	if (strcmp(word, "Reload") == 0)
-		event.result = gate_reload(control->gate, &(struct gate_change){ .who = "a test" },
-					   &(struct gate_changed){ 0 }, &diags);
-	else if (strcmp(word, "Detach") == 0)
-		event.result = gate_detach(control->gate, &diags);
+	event.result = run(control->gate, &event, &changed, &diags);
+	event.changed = event.result < 0 ? NULL : &changed;
 	event.done = true;
 	event.diags = &diags;
 	if (strcmp(word, "SetChange") == 0)

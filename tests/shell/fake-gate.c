@@ -5,11 +5,14 @@
  * file named by XDPGATE_FAKE_LOG.
  *
  *   port NAME      one required interface on that device; absent while it does not exist
- *   start ERRNO    gate_start() fails with it; ditto new, reload, links, addresses, disarm, detach
+ *   start ERRNO    gate_start() fails with it; ditto new, reload, confirm, rollback, links, addresses,
+ *                  disarm, detach
  *   place LINE     failures of start and reload are about that line of the policy file
  *   failed TEXT    the interface cannot be attached, for that reason
  *   sleep MS       how long start and reload take
  *   generation N   what gate_new() adopts
+ *   same 1         a reload finds nothing to do
+ *   pending 1      what is in force waits to be confirmed
  *   expires N      so many seconds after each load something expires
  */
 #include <net/if.h>
@@ -212,14 +215,38 @@ int gate_reload(struct gate *gate, const struct gate_change *change, struct gate
 {
 	int r;
 
-	note("reload");
+	note("reload of %s", change->who);
 	work(gate);
 	r = fail(gate, "reload", diags);
 	gate->reload_failed = r < 0;
 	free(gate->reload_error);
 	gate->reload_error = r < 0 && diags->n ? diag_line(&diags->items[0]) : NULL;
+	if (r == 0 && !script_number(gate, "same"))
+		load(gate);
+	*ret = (struct gate_changed){ .changed = !script_number(gate, "same"),
+				      .generation = gate->generation };
+	return r;
+}
+
+int gate_confirm(struct gate *gate, const char *who, struct gate_changed *ret, struct diags *diags)
+{
+	note("confirm of %s", who);
+	*ret = (struct gate_changed){ .changed = true, .generation = gate->generation };
+	return fail(gate, "confirm", diags);
+}
+
+/* Pending until a second before 2001. */
+int gate_rollback(struct gate *gate, uint64_t id, const struct gate_change *change,
+		  struct gate_changed *ret, struct diags *diags)
+{
+	int r = fail(gate, "rollback", diags);
+
+	note("rollback to %llu of %s", (unsigned long long)id, change->who);
 	if (r == 0)
 		load(gate);
+	*ret = (struct gate_changed){ .changed = true,
+				      .generation = gate->generation,
+				      .deadline_usec = UINT64_C(978307199000000) };
 	return r;
 }
 
@@ -284,6 +311,7 @@ int gate_get_status(struct gate *gate, struct gate_status *ret)
 	*ret = (struct gate_status){
 		.generation = gate->generation,
 		.ready = gate_is_ready(gate),
+		.deadline_usec = (uint64_t)script_number(gate, "pending"),
 		.last_reload_failed = gate->reload_failed,
 		.last_reload_error = gate->reload_error ? strdup(gate->reload_error) : NULL,
 		.interfaces = interface,

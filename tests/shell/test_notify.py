@@ -177,7 +177,44 @@ class Clients(shell.Case):
         messages = daemon.notifications()
         self.assertRegex(messages[1], r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         self.assertEqual(messages[2], "READY=1\nSTATUS=generation 2; filtering on wan")
-        self.assertIn("notice: user 0 (process 4711) asks: Reload", daemon.log())
+        self.assertIn("notice: user 0 (process 4711) asks: Reload\n", daemon.log())
+        self.assertIn("notice: reloaded: generation 2 is in force\n", daemon.log())
+
+    def test_choices(self):
+        """to confirm and to roll back are told like a reload, with what was asked for; so is what
+        systemd must not miss: that a policy waits to be confirmed"""
+        daemon = self.started(env={"TZ": "UTC"})
+        daemon.script("pending 1\n")
+        for word, asked, done in (
+                ("Rollback", "Rollback to policy 7, to be confirmed within 600 s, if it has changed, "
+                 "whatever lists have lost, by force: NOC-4711\\x1b[31m\n",
+                 "rolled back: generation 2 is in force until 2000-12-31 23:59:59, then undone, "
+                 "unless it is confirmed\n"),
+                ("Confirm", "Confirm\n", "confirmed: generation 2 is in force\n")):
+            before = len(daemon.notifications())
+            self.assertEqual(daemon.say(word), "done")
+            self.assertRegex(daemon.notifications()[before], r"^RELOADING=1\n")
+            self.assertEqual(daemon.notifications()[before + 1],
+                             "READY=1\nSTATUS=generation 2; UNCONFIRMED; filtering on wan")
+            self.assertIn(f"notice: user 0 (process 4711) asks: {asked}", daemon.log())
+            self.assertIn(f"notice: {done}", daemon.log())
+        self.assertEqual([daemon.calls(word)[0][1] for word in ("rollback", "confirm")],
+                         ["rollback to 7 of a test", "confirm of a test"])
+
+    def test_choices_fail(self):
+        """what fails is said, with what stays in force, and systemd hears of the end all the same"""
+        daemon = self.started("confirm 2\nrollback 22\n")
+        for word, what in ("Confirm", "confirming"), ("Rollback", "rollback"):
+            before = len(daemon.notifications())
+            daemon.say(word)
+            self.assertRegex(daemon.notifications()[before + 1], "^READY=1\n")
+            self.assertIn(f"error: {what} failed; generation 1 stays in force", daemon.log())
+
+    def test_unchanged(self):
+        """a reload that finds nothing to do says so"""
+        daemon = self.started("same 1\n")
+        daemon.say("Reload")
+        self.assertIn("notice: nothing has changed: generation 1 is in force", daemon.log())
 
     def test_sets(self):
         """what a client did to a live set is one line, and nothing of the service manager's"""
@@ -196,6 +233,8 @@ class Clients(shell.Case):
         daemon.kill(signal.SIGHUP)
         daemon.kill(signal.SIGCONT)
         daemon.wait_call("reload", 2)
+        self.assertEqual([call for _, call in daemon.calls("reload")],
+                         [f"reload of SIGHUP from process {os.getpid()}", "reload of a test"])
         daemon.wait_log("asks: Reload")
         log = daemon.log()
         self.assertLess(log.index("SIGHUP from"), log.index("asks: Reload"))
