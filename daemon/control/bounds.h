@@ -28,11 +28,6 @@
 /* Pause of accept() when the process or the system is out of fds or memory. */
 #define ACCEPT_PAUSE_USEC USEC_PER_SEC
 
-/* How long a policy may wait to be confirmed, and what may be said of a change. */
-#define CONFIRM_MIN_SEC 1
-#define CONFIRM_MAX_SEC 86400
-#define CHANGE_MESSAGE_MAX_BYTES 500U
-
 #define STREAM_INTERVAL_MIN_MSEC 100
 #define STREAM_INTERVAL_MAX_MSEC 3600000
 #define STREAM_INTERVAL_DEFAULT_MSEC 1000

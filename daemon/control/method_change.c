@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "answers.h"
-#include "bounds.h"
 #include "method_runs.h"
 #include "users.h"
 #include "util.h"
@@ -49,17 +48,6 @@ static char *name_peer(const struct peer *peer)
 	return r < 0 ? NULL : text;
 }
 
-/* One line for people, who read it on terminals. */
-static bool message_fits(const char *text)
-{
-	if (strlen(text) > CHANGE_MESSAGE_MAX_BYTES)
-		return false;
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if (*c < 0x20 || *c == 0x7f)
-			return false;
-	return true;
-}
-
 /* How the call wants it done. False after the error was queued. who: for the caller to free. */
 static bool change_of(struct session *session, const struct call *call, struct gate_change *ret,
 		      char **who)
@@ -72,7 +60,7 @@ static bool change_of(struct session *session, const struct call *call, struct g
 		method_invalid_parameter(session, "confirm_sec");
 		return false;
 	}
-	if (message && !message_fits(message)) {
+	if (message && wire_message_problem(message)) {
 		method_invalid_parameter(session, "message");
 		return false;
 	}

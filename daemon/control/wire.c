@@ -125,3 +125,17 @@ json_t *wire_diags_text(const struct diags *diags)
 		return NULL;
 	return wire_bounded(text, DIAGS_TEXT_MAX_BYTES);
 }
+
+#define CHANGE_MESSAGE_MAX_BYTES 500U
+
+const char *wire_message_problem(const char *text)
+{
+	_cleanup_json_ json_t *string = json_string(text);
+
+	if (strlen(text) > CHANGE_MESSAGE_MAX_BYTES)
+		return "at most 500 bytes: shorten it";
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			return "one line, without control characters";
+	return string ? NULL : "it must be UTF-8";
+}

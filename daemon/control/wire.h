@@ -32,6 +32,13 @@ json_t *wire_uint(uint64_t value);
 /* An array of Diagnostic, long texts cut by the limits of bounds.h. */
 json_t *wire_diags(const struct diags *diags);
 
+/* How long a policy may wait to be confirmed. */
+#define CONFIRM_MIN_SEC 1
+#define CONFIRM_MAX_SEC 86400
+
+/* NULL: it may be said of a change, for people who read it on terminals; else why not, of static storage. */
+const char *wire_message_problem(const char *text);
+
 /* Of frames as text: the value of a digit, or -1. */
 int wire_hex_digit(char c);
 

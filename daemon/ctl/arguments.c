@@ -13,7 +13,7 @@
 #include "paths.h"
 #include "util.h"
 
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS 80
 
 bool interval_parse(const char *text, unsigned int *msec)
 {
@@ -51,6 +51,16 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->result = true;
 	} else if (strcmp(name, "accept-shrink") == 0) {
 		options->accept_shrink = true;
+	} else if (strcmp(name, "if-changed") == 0) {
+		options->if_changed = true;
+	} else if (strcmp(name, "confirm") == 0) {
+		options->confirm = value;
+	} else if (strcmp(name, "wait") == 0) {
+		options->wait = true;
+	} else if (strcmp(name, "message") == 0) {
+		options->message = value;
+	} else if (strcmp(name, "force") == 0) {
+		options->force = true;
 	} else if (strcmp(name, "builtin") == 0) {
 		options->builtin = value ? value : "";
 	} else if (strcmp(name, "against") == 0) {
@@ -194,4 +204,4 @@ int arguments_parse(int argc, char **argv, struct options *options, char **words
 	return command ? check_own(command, given) : EXIT_OK;
 }
 
-_Static_assert(MAX_OPTIONS > 40, "room for option_table and its end");
+_Static_assert(MAX_OPTIONS > 64, "room for option_table and its end");

@@ -76,7 +76,9 @@ void candidate_done(struct candidate *candidate)
 	*candidate = (struct candidate){};
 }
 
-int candidate_load(const struct options *options, const char *path, struct candidate *ret)
+/* text: NULL: that of the file. */
+static int load(const struct options *options, const char *path, const char *text, size_t len,
+		struct candidate *ret)
 {
 	_cleanup_(local_addresses_free) struct local_addresses self = {};
 	const struct load_options how = { .self = &self };
@@ -88,6 +90,8 @@ int candidate_load(const struct options *options, const char *path, struct candi
 	if (r < 0)
 		diag_error(&ret->diags, NULL, "cannot read the addresses of this machine: %s",
 			   strerror(-r));
+	else if (text)
+		r = policy_load_text_with(path, text, len, &how, &ret->policy, &ret->diags);
 	else
 		r = policy_load_with(path, &how, &ret->policy, &ret->diags);
 	if (r >= 0)
@@ -96,6 +100,17 @@ int candidate_load(const struct options *options, const char *path, struct candi
 		diag_error(&ret->diags, &(struct diag_place){ .file = path }, "cannot be read: %s",
 			   strerror(-r));
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+int candidate_load(const struct options *options, const char *path, struct candidate *ret)
+{
+	return load(options, path, NULL, 0, ret);
+}
+
+int candidate_load_text(const struct options *options, const char *path, const char *text,
+			size_t len, struct candidate *ret)
+{
+	return load(options, path, text, len, ret);
 }
 
 static void list_interfaces(const struct policy *policy)

@@ -19,6 +19,9 @@ struct candidate {
 /* As far as it comes; diags says what is wrong. $self is as the options say. EXIT_OK, EXIT_FAILED, or
  * EXIT_USAGE after having said why. */
 int candidate_load(const struct options *options, const char *path, struct candidate *ret);
+/* Likewise, out of this text, as if it were the file. */
+int candidate_load_text(const struct options *options, const char *path, const char *text,
+			size_t len, struct candidate *ret);
 void candidate_done(struct candidate *candidate); /* empty ones are fine */
 
 /* As wants_color(), for diagnostics. */

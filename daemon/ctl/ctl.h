@@ -19,7 +19,9 @@
 	  "they differ")                                                                              \
 	X(EXIT_USAGE, 2, "wrong use of this command; of diff: a bad policy")                          \
 	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                            \
-	X(EXIT_DENIED, 4, "not permitted")
+	X(EXIT_DENIED, 4, "not permitted")                                                            \
+	X(EXIT_CHANGED, 5, "of apply: something was changed")                                         \
+	X(EXIT_PENDING, 6, "of --wait: interrupted, and not confirmed yet")
 
 enum exit_code {
 #define X(id, number, text) id = number,
@@ -39,20 +41,25 @@ struct options {
 	unsigned int interval_msec; /* of --watch */
 	const char *self;           /* check: local addresses, by commas; NULL: those of here */
 	bool result;                /* reload: do not reload, tell how the last one went */
-	bool accept_shrink;         /* reload: list files may have lost what they like */
-	const char *builtin;        /* check: no file; show this one, "": list them; or NULL */
-	const char *against;        /* check: "live": compare with what is in force; or NULL */
-	bool print;                 /* check: print the normalised policy */
-	bool verbose;               /* check: tell of the tables, too */
-	const char *timeout;        /* set: how long entries shall hold; NULL: as the set says */
-	const char *comment;        /* set: of entries that have none; NULL: none */
-	const char *file;           /* set: entries are there, "-": on standard input; or NULL */
-	bool quiet;                 /* set: tell failures only */
-	const char *config;         /* doctor: the policy file; NULL: the daemon's, or the usual */
-	bool try_attach;            /* doctor: attach a program for a moment */
-	const char *in;             /* where packets arrive; NULL: at the only interface */
-	enum engine engine;         /* replay, explain: who judges */
-	const char *hex;            /* explain: the whole frame; NULL: what the others say */
+	bool accept_shrink;         /* reload, apply: list files may have lost what they like */
+	bool if_changed;            /* reload: do nothing if just this is in force */
+	const char *confirm; /* reload, rollback, apply: undone after so long; NULL: it stays */
+	const char *message; /* likewise: what the history shall say; NULL: nothing */
+	bool force;          /* likewise: whatever the guard says, and even if it was undone */
+	bool wait;           /* likewise: stay until it is confirmed or undone */
+	const char *builtin; /* check: no file; show this one, "": list them; or NULL */
+	const char *against; /* check: "live": compare with what is in force; or NULL */
+	bool print;          /* check: print the normalised policy */
+	bool verbose;        /* check: tell of the tables, too */
+	const char *timeout; /* set: how long entries shall hold; NULL: as the set says */
+	const char *comment; /* set: of entries that have none; NULL: none */
+	const char *file;    /* set: entries are there, "-": on standard input; or NULL */
+	bool quiet;          /* set: tell failures only */
+	const char *config;  /* doctor: the policy file; NULL: the daemon's, or the usual */
+	bool try_attach;     /* doctor: attach a program for a moment */
+	const char *in;      /* where packets arrive; NULL: at the only interface */
+	enum engine engine;  /* replay, explain: who judges */
+	const char *hex;     /* explain: the whole frame; NULL: what the others say */
 	const char *packet[MAX_PACKET_OPTIONS]; /* likewise, by place in packet_options */
 	bool each;                              /* replay: tell of each packet */
 	const char *expect; /* replay: compare with this file; NULL: with nothing */
@@ -76,6 +83,8 @@ enum own_option {
 	OWN_PACKET = 8192,
 	OWN_DOCTOR = 16384,
 	OWN_AGAINST = 32768,
+	OWN_CHANGE = 65536,
+	OWN_IF_CHANGED = 131072,
 };
 
 struct command {
@@ -121,6 +130,10 @@ int run_status(const struct options *options, int n, char **arguments);
 int run_stats(const struct options *options, int n, char **arguments);
 int run_rules(const struct options *options, int n, char **arguments);
 int run_reload(const struct options *options, int n, char **arguments);
+int run_confirm(const struct options *options, int n, char **arguments);
+int run_rollback(const struct options *options, int n, char **arguments);
+int run_history(const struct options *options, int n, char **arguments);
+int run_apply(const struct options *options, int n, char **arguments);
 int run_check(const struct options *options, int n, char **arguments);
 int run_diff(const struct options *options, int n, char **arguments);
 int run_fields(const struct options *options, int n, char **arguments);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* xdpgate check and xdpgate reload: is the policy right, and put it in force. */
+/* xdpgate check: is the policy right? */
 #include <string.h>
 
 #include "candidate.h"
@@ -114,54 +114,4 @@ int run_check(const struct options *options, int n, char **arguments)
 	if (diags->n_errors == 0 && !normalised && !options->json)
 		print_self(options, candidate.policy);
 	return diags->n_errors ? EXIT_FAILED : EXIT_OK;
-}
-
-/* How the last reload went: systemd's ExecReload= sends SIGHUP, then asks this. */
-static int report_last(const struct options *options)
-{
-	_cleanup_(reply_free) struct reply reply = {};
-	const char *error;
-	int r;
-
-	r = request(options, "Status", NULL, TIMEOUT_RELOAD_MSEC, &reply);
-	if (r != EXIT_OK)
-		return r;
-	if (options->json)
-		print_json(reply.parameters);
-	if (!json_is_true(json_object_get(reply.parameters, "last_reload_failed"))) {
-		if (!options->json)
-			printf("generation %lld is in force\n",
-			       (long long)json_integer_value(
-				       json_object_get(reply.parameters, "generation")));
-		return EXIT_OK;
-	}
-	error = json_string_value(json_object_get(reply.parameters, "last_reload_error"));
-	text_print_lines(stderr, error ? error : "error: unknown");
-	fprintf(stderr, "xdpgate: the last reload failed; the old policy stays\n");
-	return EXIT_FAILED;
-}
-
-int run_reload(const struct options *options, int n, char **arguments)
-{
-	_cleanup_(reply_free) struct reply reply = {};
-	const char *text;
-	int r;
-
-	if (options->result)
-		return report_last(options);
-	r = request(options, "Reload",
-		    options->accept_shrink ? json_pack("{s:b}", "accept_shrink", 1) : NULL,
-		    TIMEOUT_RELOAD_MSEC, &reply);
-	if (r != EXIT_OK)
-		return r;
-	if (options->json) {
-		print_json(reply.parameters);
-		return EXIT_OK;
-	}
-	text = json_string_value(json_object_get(reply.parameters, "text"));
-	if (text && *text)
-		text_print_lines(stderr, text);
-	printf("generation %lld is in force\n",
-	       (long long)json_integer_value(json_object_get(reply.parameters, "generation")));
-	return EXIT_OK;
 }

@@ -64,7 +64,7 @@ int request_error(const struct options *options, const struct reply *reply)
 	if (json_is_array(json_object_get(reply->parameters, "diagnostics")) && text) {
 		text_print_lines(stderr, text);
 		fprintf(stderr, "xdpgate: %s\n",
-			strcmp(name, "ReloadFailed") == 0
+			strcmp(name, "ReloadFailed") == 0 || strcmp(name, "RollbackFailed") == 0
 				? "the policy was not put in force; the old one stays"
 				: "the request failed");
 	} else if (text) {
@@ -96,16 +96,21 @@ static int call(struct client *client, const char *method, json_t *parameters_ta
 	return r < 0 ? r : client_receive(client, ret);
 }
 
-int request(const struct options *options, const char *method, json_t *parameters_taken,
-	    unsigned int timeout_msec, struct reply *ret)
+int request_try(const struct options *options, const char *method, json_t *parameters_taken,
+		unsigned int timeout_msec, struct reply *ret)
 {
 	_cleanup_json_ json_t *parameters = parameters_taken;
 	_cleanup_(client_close) struct client client = CLIENT_CLOSED;
-	int r;
+	int r = request_open(options, &client);
 
-	r = request_open(options, &client);
-	if (r == 0)
-		r = call(&client, method, TAKE_PTR(parameters), timeout_msec, ret);
+	return r < 0 ? r : call(&client, method, TAKE_PTR(parameters), timeout_msec, ret);
+}
+
+int request(const struct options *options, const char *method, json_t *parameters,
+	    unsigned int timeout_msec, struct reply *ret)
+{
+	int r = request_try(options, method, parameters, timeout_msec, ret);
+
 	if (r < 0)
 		return request_explain(options, r);
 	r = request_error(options, ret);

@@ -28,6 +28,10 @@ int request_error(const struct options *options, const struct reply *reply);
 int request(const struct options *options, const char *method, json_t *parameters,
 	    unsigned int timeout_msec, struct reply *ret);
 
+/* Likewise, but without a word: 0 and the reply, which may be an error; or a negative errno of client.h. */
+int request_try(const struct options *options, const char *method, json_t *parameters,
+		unsigned int timeout_msec, struct reply *ret);
+
 /* A member of an answer; "" or 0 if it is not there, or is something else. */
 const char *string_of(const json_t *object, const char *key);
 long long number_of(const json_t *object, const char *key);

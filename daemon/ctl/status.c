@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "quantity.h"
 #include "request.h"
 #include "text.h"
 #include "util.h"
@@ -181,6 +182,27 @@ static void print_self(const json_t *self, bool color)
 	text_print_lines(stdout, string_of(self, "error"));
 }
 
+/* Does what is in force stay, and is it what the file holds? */
+static void print_standing(const json_t *status, bool color)
+{
+	long long deadline = number_of(status, "deadline_usec");
+	long long left = (deadline - (long long)realtime_usec() + 999999) / 1000000;
+	char duration[QUANTITY_TEXT];
+
+	if (json_is_integer(json_object_get(status, "history")))
+		printf("History     policy %lld\n", number_of(status, "history"));
+	if (deadline)
+		printf("Pending     %sunconfirmed: reverts in %s unless 'xdpgate confirm'%s\n",
+		       paint_start(PAINT_WARN, color),
+		       duration_format(left > 0 ? (uint32_t)left : 0, duration),
+		       paint_end(PAINT_WARN, color));
+	if (!json_is_string(json_object_get(status, "set_aside")))
+		return;
+	printf("%sThe policy file is not what is in force:%s\n", paint_start(PAINT_BAD, color),
+	       paint_end(PAINT_BAD, color));
+	text_print_lines(stdout, string_of(status, "set_aside"));
+}
+
 static void print_status(const json_t *status, bool color)
 {
 	bool ready = bool_of(status, "ready"), failed = bool_of(status, "last_reload_failed");
@@ -193,6 +215,7 @@ static void print_status(const json_t *status, bool color)
 	text_printf(stdout, "Policy      %s", string_of(status, "config"));
 	text_printf(stdout, "  sha256 %.16s\n", string_of(status, "policy_hash"));
 	printf("Generation  %lld, in force since %s\n", number_of(status, "generation"), loaded);
+	print_standing(status, color);
 	fputs("Contents    ", stdout);
 	print_count(number_of(status, "rules"), "rule", "rules", ", ");
 	print_count(number_of(status, "sets"), "set", "sets", ", ");

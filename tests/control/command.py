@@ -80,3 +80,31 @@ class Ctl(unittest.TestCase):
             output += data
         os.close(leader)
         return process.wait(5), output.decode().replace("\r\n", "\n")
+
+
+class OwnServer(Ctl):
+    """A server for each case, with a policy file of its own: as /etc/xdpgate would have it."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        self.server = Server(with_group=True).__enter__()
+        self.addCleanup(lambda: self.server.__exit__(None, None, None))
+        self.folder = self.server.folder / "etc"
+        self.folder.mkdir()
+        self.config = self.folder / "xdpgate.yaml"
+        (self.server.scenario_folder / "config").write_text(f"{self.config}\n")
+
+    def start(self, *argv, **options):
+        """The command, running."""
+        process = subprocess.Popen([XDPGATE, "--socket", self.server.path, *argv], text=True,
+                                   env=environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process

@@ -60,7 +60,8 @@ class Output(Ctl):
                 self.assertEqual(json.loads(self.good("--json", command.lower())), expected)
                 self.assertEqual(json.loads(self.good(command.lower(), "--json")), expected)
         self.assertEqual(set(json.loads(self.good("--json", "reload"))),
-                         {"generation", "diagnostics", "text"})
+                         {"changed", "generation", "history", "deadline_usec", "diagnostics",
+                          "text"})
 
     def test_interface(self):
         """stats --interface: only that one, as tables and as JSON"""
@@ -264,7 +265,7 @@ class Outcomes(Ctl):
                  extra_groups=[])
         member = {"user": 65534, "group": 65534, "extra_groups": [GROUP_ID]}
         self.assertIn("internet", self.good("stats", **member))
-        for command in "reload", "off", "on", "detach":
+        for command in "reload", "confirm", "rollback", "off", "on", "detach":
             self.bad(4, "only root may", command, **member)
 
     def test_usage(self):

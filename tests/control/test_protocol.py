@@ -96,6 +96,21 @@ class Calls(Protocol):
                 ("Check", {"path": "relative.yaml"}, "path"),
                 ("Check", {"path": ""}, "path"),
                 ("Check", {"path": "/" + "x" * 5000}, "path"),
+                *(("Reload", {"confirm_sec": value}, "confirm_sec") for value in
+                  (0, -1, 86401, 1 << 62, -(1 << 63), "60", 1.5, True)),
+                *(("Reload", {"message": value}, "message") for value in
+                  ("x" * 501, "\N{EURO SIGN}" * 167, "a\nb", "\x1b[31m", "\x7f", 7, ["x"])),
+                ("Reload", {"force": 1}, "force"),
+                ("Reload", {"only_changed": "yes"}, "only_changed"),
+                ("Reload", {"confirm": 60}, "confirm"),
+                ("Reload", {"history": 1}, "history"),
+                *(("Rollback", {"history": value}, "history") for value in
+                  (0, -1, -(1 << 63), "1", 1.0, False)),
+                ("Rollback", {"confirm_sec": 0}, "confirm_sec"),
+                ("Rollback", {"message": "\t"}, "message"),
+                ("Rollback", {"only_changed": True}, "only_changed"),
+                ("Confirm", {"history": 1}, "history"),
+                ("History", {"limit": 1}, "limit"),
                 ("Status", {"x": None}, "x"),
                 ("Status", [], "parameters"),
                 ("Status", "x", "parameters")]:
@@ -108,7 +123,8 @@ class Calls(Protocol):
         self.refused(client.call(GATE + "Status", upgrade=True),
                      SERVICE + "InvalidParameter", parameter="upgrade")
         self.assertIn("parameters", client.call(GATE + "Status", upgrade=False, more=False))
-        self.assertFalse(self.server.calls("off"))
+        for call in "off", "reload", "rollback", "confirm":
+            self.assertFalse(self.server.calls(call))
 
     def test_no_call(self):
         """what is no call gets a clear answer, then the connection is closed"""
@@ -336,8 +352,10 @@ class Methods(Protocol):
         client = self.client()
         before = client.call(GATE + "Status")["parameters"]["generation"]
         reply = client.call(GATE + "Reload")
-        self.assertEqual(reply, {"parameters": {"diagnostics": [], "text": "",
-                                                "generation": before + 1}})
+        history = client.call(GATE + "Status")["parameters"]["history"]
+        self.assertEqual(reply, {"parameters": {
+            "changed": True, "generation": before + 1, "history": history, "deadline_usec": None,
+            "diagnostics": [], "text": ""}})
         self.assertEqual(self.server.calls()[-3:], [
             "observed Reload - of uid 0: begins 0 0", "reload",
             "observed Reload - of uid 0: done 0 0"])

@@ -10,8 +10,9 @@ import unittest
 
 from harness import GATE, GROUP_ID, SERVICE, Client, Server, as_user, main
 
-LOOK = [SERVICE + "GetInfo", GATE + "Status", GATE + "Stats", GATE + "Rules", GATE + "Check"]
-CHANGE = [GATE + "Reload", GATE + "Off", GATE + "On", GATE + "Detach", GATE + "Policy"]
+LOOK = [SERVICE + "GetInfo", GATE + "Status", GATE + "Stats", GATE + "Rules", GATE + "Check",
+        GATE + "History"]
+CHANGE = [GATE + "Reload", GATE + "Confirm", GATE + "Rollback", GATE + "Off", GATE + "On", GATE + "Detach", GATE + "Policy"]
 
 
 class Rights(unittest.TestCase):
