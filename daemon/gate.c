@@ -354,13 +354,28 @@ char *gate_print_diags(const struct diags *diags)
 	return fclose(stream) == 0 ? text : NULL;
 }
 
+/* Without the warnings. Caller frees; NULL: out of memory. */
+static char *print_errors(const struct diags *diags)
+{
+	_cleanup_free_ struct diag *items = calloc(diags->n + 1, sizeof(*items));
+	struct diags errors = { .items = items };
+
+	if (!items)
+		return NULL;
+	for (size_t i = 0; i < diags->n; i++)
+		if (diags->items[i].severity == SEVERITY_ERROR)
+			items[errors.n++] = diags->items[i];
+	errors.n_errors = diags->n_errors;
+	return gate_print_diags(&errors);
+}
+
 void gate_note_outcome(struct gate *gate, int r, const struct diags *diags)
 {
 	free(TAKE_PTR(gate->last_reload_error));
 	gate->last_reload_failed = r < 0;
 	if (r >= 0)
 		return;
-	gate->last_reload_error = gate_print_diags(diags);
+	gate->last_reload_error = print_errors(diags);
 }
 
 uint64_t gate_next_expiry(const struct gate *gate)

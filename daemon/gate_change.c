@@ -290,6 +290,18 @@ static void say_set_aside(struct gate *gate, const char *why)
 	gate_set_aside(gate, text);
 }
 
+int gate_install_entry(struct gate *gate, const struct gate_load *how, struct diags *diags)
+{
+	_cleanup_(diags_free) struct diags found = {};
+	int r = gate_install(gate, how, &found);
+
+	if (r < 0)
+		diags_repeat(diags, &found, false);
+	else
+		gate_say_warnings(diags, &found);
+	return r;
+}
+
 int gate_undone(struct gate *gate, const char *why, struct diags *diags)
 {
 	uint64_t left = gate->history_in_force, number = gate->history_before;
@@ -309,8 +321,8 @@ int gate_undone(struct gate *gate, const char *why, struct diags *diags)
 	/* It judges packets already. Made again, it follows addresses, lists and devices, too. */
 	gate->loaded = false;
 	if (gate_history_find(gate, number))
-		r = gate_install(gate, &(struct gate_load){ .entry = number, .starting = true },
-				 diags);
+		r = gate_install_entry(
+			gate, &(struct gate_load){ .entry = number, .starting = true }, diags);
 	if (r < 0 || !gate->loaded)
 		diag_warning(diags, NULL,
 			     "the policy in force again cannot be made again from the history: it "
@@ -400,7 +412,7 @@ static int back_to(struct gate *gate, uint64_t number, const struct gate_change 
 		     change->why ? change->why : "") < 0)
 		return -ENOMEM;
 	told.why = why;
-	r = gate_install(gate, &how, diags);
+	r = gate_install_entry(gate, &how, diags);
 	if (r < 0)
 		return r;
 	/* While it waits to be confirmed, what was left may come back. */

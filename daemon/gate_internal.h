@@ -79,6 +79,8 @@ int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 int gate_install(struct gate *gate, const struct gate_load *load, struct diags *diags);
 /* Remember how the last reload went. */
 void gate_note_outcome(struct gate *gate, int r, const struct diags *diags);
+/* Repeat what is not about files, as warnings. */
+void gate_say_warnings(struct diags *diags, const struct diags *found);
 /* The addresses of this machine. 0, or negative errno, reported. */
 int gate_read_self(struct local_addresses *ret, struct diags *diags);
 /* As diags_print() prints them. Caller frees; NULL: out of memory. */
@@ -98,6 +100,9 @@ const struct history_entry *gate_history_find(const struct gate *gate, uint64_t 
 /* It is in force under that number. */
 void gate_history_note(struct gate *gate, const struct policy *policy, const struct gate_load *load,
 		       uint64_t number, struct diags *diags);
+/* Load a policy of the history: of warnings about its text, which were told when it was new, nothing is
+ * said. As gate_install(). */
+int gate_install_entry(struct gate *gate, const struct gate_load *load, struct diags *diags);
 /* Why the policy file is not what is in force; NULL: it is. Takes the text over. */
 void gate_set_aside(struct gate *gate, char *why);
 /* Back to what is in force without its being confirmed: make that again, so that it follows addresses,

@@ -217,7 +217,7 @@ static void refuse_pending(struct gate *gate, const struct diags *found, struct 
 
 /* What is not about files, but about interfaces or copies. What there is to say of the policy was
  * said when it was loaded. */
-static void say_warnings(struct diags *diags, const struct diags *found)
+void gate_say_warnings(struct diags *diags, const struct diags *found)
 {
 	for (size_t i = 0; i < found->n; i++)
 		if (!found->items[i].file)
@@ -244,7 +244,7 @@ static int refresh(struct gate *gate, const char *const *paths, size_t n, struct
 		changes = (struct changes){};
 		return 0;
 	}
-	say_warnings(diags, found);
+	gate_say_warnings(diags, found);
 	tell_changes(gate, &changes);
 	return 1;
 }

@@ -40,7 +40,7 @@ static void settle_history(struct gate *gate, struct diags *diags)
 static int start_from_history(struct gate *gate, uint64_t number, struct diags *diags)
 {
 	const struct gate_load how = { .starting = true, .entry = number };
-	int r = gate_install(gate, &how, diags);
+	int r = gate_install_entry(gate, &how, diags);
 
 	if (r >= 0)
 		log_warning("in force is policy %llu of the history, not what %s holds: see "

@@ -429,6 +429,8 @@ class Daemon:
 
     def ctl(self, *argv, check=True, **options):
         """Run xdpgate with this daemon's paths, in its namespace."""
+        if self.notify and self.notify.fileno() >= 0:  # who is not read waits
+            self.read_notified()
         if {"off", "on", "detach"} & set(argv):  # these work without a daemon, too
             argv = (*argv, "--pin-dir", self.pins)
         done = self.namespace.run([XDPGATE, "--socket", self.socket, *argv], check=False,
