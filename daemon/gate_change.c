@@ -65,6 +65,19 @@ static void set_state(struct gate *gate, uint64_t number, enum history_state sta
 		history_set_state(gate->history, number, state, diags);
 }
 
+/* What a start is to begin with, if nobody has asked for anything else: what waits goes on waiting; a
+ * daemon that has died comes back with what was in force; and after a boot nobody is there to look at
+ * what is new. NULL: whatever the policy file holds. */
+static const struct history_entry *expected_at_start(const struct gate *gate)
+{
+	bool died = datapath_is_armed(gate->datapath) && !datapath_was_left(gate->datapath);
+
+	if (datapath_deadline(gate->datapath) || died)
+		return gate_history_find(gate, gate->history_in_force);
+	return history_is_first_since_boot(gate->history) ? history_last_confirmed(gate->history)
+							  : NULL;
+}
+
 int gate_admits(const struct gate *gate, const struct policy *policy, const struct gate_load *how,
 		struct diags *diags)
 {
@@ -84,17 +97,14 @@ int gate_admits(const struct gate *gate, const struct policy *policy, const stru
 	}
 	if (!how->starting)
 		return 0;
-	/* What waits goes on waiting, and after a boot nobody is there to look at what is new. */
-	entry = waits ? gate_history_find(gate, gate->history_in_force)
-		: history_is_first_since_boot(gate->history) ? history_last_confirmed(gate->history)
-							     : NULL;
+	entry = expected_at_start(gate);
 	if (!entry || memcmp(entry->text_hash, policy->text_hash, sizeof(policy->text_hash)) == 0)
 		return 0;
 	diag_error(
 		diags, &(struct diag_place){ .file = gate->config_path },
-		"it was edited and not put in force before %s: 'xdpgate diff' shows what it would "
+		"it was edited, and not put in force before %s: 'xdpgate diff' shows what it would "
 		"change, 'xdpgate reload' puts it in force",
-		waits ? "the daemon was started again" : "the machine was booted");
+		datapath_manifest(gate->datapath) ? "the daemon died" : "the machine was booted");
 	return -ECANCELED;
 }
 

@@ -31,6 +31,11 @@ int gate_links_changed(struct gate *gate, struct diags *diags)
 	return gate->detached ? 0 : datapath_links_changed(gate->datapath, diags);
 }
 
+int gate_leave(struct gate *gate, struct diags *diags)
+{
+	return gate->detached ? 0 : datapath_leave(gate->datapath, diags);
+}
+
 int gate_disarm(struct gate *gate, struct diags *diags)
 {
 	return gate->detached ? 0 : datapath_disarm(gate->datapath, diags);

@@ -49,17 +49,30 @@ static int start_from_history(struct gate *gate, uint64_t number, struct diags *
 	return r;
 }
 
-/* The one that waits to be confirmed, or was confirmed last; 0: there is none. */
+/* The one that is in force, or was confirmed last; 0: there is none. */
 static uint64_t find_entry(const struct gate *gate)
 {
 	const struct history_entry *entry;
 
 	if (!gate->history)
 		return 0;
-	if (datapath_deadline(gate->datapath))
-		return gate->history_in_force;
-	entry = history_last_confirmed(gate->history);
+	entry = datapath_is_armed(gate->datapath) || datapath_deadline(gate->datapath)
+			? gate_history_find(gate, gate->history_in_force)
+			: history_last_confirmed(gate->history);
 	return entry ? entry->id : 0;
+}
+
+/* What is adopted filters, and goes on. */
+static int go_on(const struct gate *gate)
+{
+	const struct manifest *manifest = datapath_manifest(gate->datapath);
+
+	log_error("the policy cannot be loaded; the adopted generation %llu goes on",
+		  (unsigned long long)manifest->generation);
+	if (manifest->uses_self)
+		log_warning("$self in it stays as it was built, whatever becomes of the addresses of "
+			    "this machine, until a reload succeeds");
+	return 0;
 }
 
 static int start(struct gate *gate, struct diags *diags)
@@ -68,31 +81,21 @@ static int start(struct gate *gate, struct diags *diags)
 	 * detach them with each try to start: it is tried again by itself. */
 	const struct gate_load how = { .starting = true };
 	_cleanup_(diags_free) struct diags found = {};
-	const struct manifest *manifest;
+	bool armed = datapath_is_armed(gate->datapath);
 	uint64_t number;
 	int r;
 
 	settle_history(gate, diags);
 	r = gate_install(gate, &how, &found);
-	number = r < 0 ? find_entry(gate) : 0;
-	manifest = datapath_manifest(gate->datapath);
-	if (number && (r == -ECANCELED || !datapath_is_armed(gate->datapath))) {
+	/* A file that may not be loaded is no failure: what was asked for last is in force. */
+	gate_note_outcome(gate, r == -ECANCELED ? 0 : r, &found);
+	number = r == -ECANCELED || (r < 0 && !armed) ? find_entry(gate) : 0;
+	diags_repeat(diags, &found, number != 0);
+	if (number) {
 		gate_set_aside(gate, gate_print_diags(&found));
-		diags_repeat(diags, &found, true);
-		gate_note_outcome(gate, r == -ECANCELED ? 0 : r, &found);
-		return start_from_history(gate, number, diags) < 0 ? -EINVAL : 0;
+		r = start_from_history(gate, number, diags);
 	}
-	diags_repeat(diags, &found, false);
-	gate_note_outcome(gate, r, &found);
-	if (r < 0 && datapath_is_armed(gate->datapath)) {
-		log_error("the policy cannot be loaded; the adopted generation %llu goes on",
-			  (unsigned long long)manifest->generation);
-		if (manifest->uses_self)
-			log_warning("$self in it stays as it was built, whatever becomes of the "
-				    "addresses of this machine, until a reload succeeds");
-		return 0;
-	}
-	return r < 0 ? r : 0;
+	return r < 0 && armed ? go_on(gate) : r < 0 ? r : 0;
 }
 
 int gate_start(struct gate *gate, struct diags *diags)

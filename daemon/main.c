@@ -130,6 +130,8 @@ static enum exit_status stop(struct gate *gate)
 	}
 	notify_stopping("stopping");
 	if (job_is_restart()) {
+		gate_leave(gate, &diags);
+		log_diags(&diags);
 		log_notice("stopping for a restart: the policy in force goes on filtering");
 		return STATUS_STOPPED;
 	}

@@ -240,6 +240,10 @@ int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struc
 		r = counters_open(&datapath->pins, &datapath->counters, diags);
 	if (r >= 0)
 		r = live_maps_open(&datapath->pins, &datapath->live_maps, diags);
+	if (r >= 0) {
+		datapath->was_left = pins_exist(&datapath->pins, "left");
+		r = pins_remove(&datapath->pins, "left");
+	}
 	if (r >= 0)
 		r = adopt(datapath, diags);
 	if (r < 0)
@@ -295,6 +299,11 @@ struct datapath *datapath_close(struct datapath *datapath)
 const struct manifest *datapath_manifest(const struct datapath *datapath)
 {
 	return datapath->live ? datapath->live->manifest : NULL;
+}
+
+bool datapath_was_left(const struct datapath *datapath)
+{
+	return datapath->was_left;
 }
 
 static bool is_filtering(const struct datapath *datapath, const struct port *port,

@@ -73,6 +73,11 @@ int datapath_samples_path(const struct datapath *datapath, char ret[static PATH_
 /* Devices came, went or were renamed: forget what is gone, attach what has come. */
 int datapath_links_changed(struct datapath *datapath, struct diags *diags);
 
+/* The daemon is about to stop and to be started again by somebody's wish, with all left as it is. */
+int datapath_leave(struct datapath *datapath, struct diags *diags);
+/* What was found in force was left so, by datapath_leave(): else the one before us died. */
+bool datapath_was_left(const struct datapath *datapath);
+
 /* The pass program in every slot. */
 int datapath_disarm(struct datapath *datapath, struct diags *diags);
 

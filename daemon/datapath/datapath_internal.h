@@ -34,6 +34,7 @@ struct datapath {
 	struct place_held *held;   /* by interface of live's manifest */
 	struct pending *pending;   /* live waits to be confirmed; NULL: it does not */
 	struct sampling *sampling; /* packets are sampled; NULL: they are not */
+	bool was_left;             /* see datapath_was_left() */
 	uint64_t undone;           /* generation that was undone when this was opened; 0: none */
 };
 

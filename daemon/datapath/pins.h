@@ -19,7 +19,13 @@
  *                                     program, or the one that finds the interface by VLAN
  *   PIN_DIR/generations/N/KEY-vlans   then: PROG_ARRAY by interface of the manifest, and
  *   PIN_DIR/generations/N/KEY-I       the ruleset program of interface I
+ *   PIN_DIR/generations/N/KEY-front   what stands in front of that for a while, see front.h, and
+ *   PIN_DIR/generations/N/KEY-behind  its PROG_ARRAY
  *   PIN_DIR/intent                    a swap is under way, see generation.h
+ *   PIN_DIR/pending                   a generation waits to be confirmed, see pending.h
+ *   PIN_DIR/samples                   ring of sampled packets, see sampling.h
+ *   PIN_DIR/off                       present: `xdpgate off`, of all ports
+ *   PIN_DIR/left                      present: the daemon stopped to be started again
  *
  * KEY is n<network namespace cookie>-i<ifindex>: unique while the system runs.
  */

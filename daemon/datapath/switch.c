@@ -23,6 +23,24 @@ int datapath_disarm(struct datapath *datapath, struct diags *diags)
 	return result;
 }
 
+/* Pin a mark under a name: what it is does not matter, only that it is there. */
+static int pin_mark(struct datapath *datapath, const char *name)
+{
+	const uint8_t nothing[8] = {};
+	_cleanup_close_ int fd = kernel_table_create("xdpgate_mark", nothing, sizeof(nothing));
+
+	return fd < 0 ? fd : pins_replace(&datapath->pins, fd, "%s", name);
+}
+
+int datapath_leave(struct datapath *datapath, struct diags *diags)
+{
+	int r;
+
+	kernel_forget();
+	r = pin_mark(datapath, "left");
+	return r < 0 ? kernel_error(diags, r, "cannot pin %s/left", datapath->pins.path) : 0;
+}
+
 /* Arm a port of the live generation again. */
 static int arm(struct datapath *datapath, const struct port *port, struct diags *diags)
 {
@@ -92,8 +110,6 @@ static int mark_members(struct datapath *datapath, const struct port *port, uint
 
 static int mark_all(struct datapath *datapath, bool off, struct diags *diags)
 {
-	_cleanup_close_ int fd = -1;
-	uint8_t nothing[8] = {};
 	int r = 0;
 
 	if (!off) {
@@ -105,9 +121,7 @@ static int mark_all(struct datapath *datapath, bool off, struct diags *diags)
 		if (r >= 0)
 			r = pins_remove(&datapath->pins, "off");
 	} else if (!datapath_all_off(datapath)) {
-		r = fd = kernel_table_create("xdpgate_off", nothing, sizeof(nothing));
-		if (r >= 0)
-			r = pins_put(&datapath->pins, fd, "off");
+		r = pin_mark(datapath, "off");
 	}
 	return r < 0 ? kernel_error(diags, r, "cannot note in %s what is off", datapath->pins.path)
 		     : 0;

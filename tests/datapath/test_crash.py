@@ -170,6 +170,115 @@ class SharedPort(Steps):
     shared, policy_a, policy_b = True, SHARED_A, SHARED_B
 
 
+class Waiting(unittest.TestCase):
+    """kill -9 at the N-th system call of what brings a policy that must be confirmed, confirms it, undoes
+    it, goes back to another, or stops: A or B judges, whole, and the next start finds which."""
+
+    seconds = 7200 if EVERYTHING else 120
+    turn = 0
+
+    def setUp(self):
+        require_strace(self)
+
+    def edit(self, gate):
+        """The other policy, in a text that nobody has undone."""
+        self.turn += 1
+        gate.set_policy(f"# {self.turn}\n" + (POLICY_B if self.turn % 2 else POLICY_A))
+
+    def bring(self, gate):
+        self.edit(gate)
+        gate.ctl("reload", "--confirm", "600s")
+
+    def reload(self, gate):
+        self.edit(gate)
+        gate.ctl("reload")
+
+    @staticmethod
+    def settle(gate):
+        """Whatever waits is confirmed, or undone: by turns."""
+        status = gate.status()
+        if status["deadline_usec"]:
+            gate.ctl("confirm" if status["generation"] % 2 else "rollback")
+        states = [entry["state"] for entry in gate.json("history")["policies"]]
+        assert "pending" not in states, states
+
+    def kill_at_each(self, prepare, ask):
+        with CrashLab() as lab:
+            gate = lab.gate(POLICY_A).start()
+            prepare(gate)
+            strace = Strace(lab, gate)
+            ask(gate, True)
+            calls = strace.stop()
+            if gate.process.poll() is not None:
+                gate.start()
+            self.settle(gate)
+            lab.start_traffic()
+            baseline = objects_of(gate)
+            for kind, number, text in sample(calls):
+                prepare(gate)
+                strace = Strace(lab, gate, f"inject={kind}:signal=KILL:when={number}")
+                ask(gate, False)
+                netlab.wait_for(lambda: gate.process.poll() is not None, f"xdpgated dies at {text}")
+                strace.stop()
+                with self.subTest(call=text):
+                    gate.start()
+                    self.settle(gate)
+                    assert_tidy(self, gate)
+                    after = objects_of(gate)
+                    for what in ("map", "prog"):
+                        self.assertLessEqual(len(after[what]), len(baseline[what]), what)
+            lab.judge_traffic(self, gate)
+            maps = objects_of(gate)["map"]
+            gate.ctl("detach")
+            assert_nothing_left(self, gate, maps)
+
+    def test_bring(self):
+        """killed at every step of a reload that must be confirmed"""
+        self.kill_at_each(self.edit, lambda gate, whole: gate.ctl("reload", "--confirm", "600s",
+                                                                  check=whole))
+
+    def test_confirm(self):
+        """killed at every step of confirming"""
+        self.kill_at_each(self.bring, lambda gate, whole: gate.ctl("confirm", check=whole))
+
+    def test_undo(self):
+        """killed at every step of undoing what waits"""
+        self.kill_at_each(self.bring, lambda gate, whole: gate.ctl("rollback", check=whole))
+
+    def test_rollback(self):
+        """killed at every step of going back to what was in force before"""
+        self.kill_at_each(self.reload, lambda gate, whole: gate.ctl("rollback", check=whole))
+
+
+class Stops(Waiting):
+    """The same of a clean stop, which lets packets pass: so there are none to be judged here."""
+
+    test_bring = test_confirm = test_undo = test_rollback = None
+
+    def test_stop(self):
+        """killed at every step of a stop: the next start filters again, and nothing is left"""
+        with CrashLab() as lab:
+            gate = lab.gate(POLICY_A).start()
+            strace = Strace(lab, gate)
+            gate.process.terminate()
+            gate.process.wait(20)
+            for kind, number, text in sample(strace.stop()):
+                gate.start()
+                strace = Strace(lab, gate, f"inject={kind}:signal=KILL:when={number}")
+                gate.process.terminate()
+                gate.process.wait(20)
+                strace.stop()
+                with self.subTest(call=text):
+                    self.assertEqual(gate.process.returncode, -signal.SIGKILL)
+                    gate.start()
+                    assert_tidy(self, gate)
+                    gate.terminate()
+            gate.start()
+            maps = objects_of(gate)["map"]
+            gate.ctl("detach")
+            assert_nothing_left(self, gate, maps)
+
+
 class Refusals(unittest.TestCase):
     """System calls that fail, as they do when memory is short."""
 

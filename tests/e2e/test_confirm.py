@@ -191,6 +191,22 @@ class Dead(Confirmed):
         self.gate.ctl("reload")
         self.assertEqual(self.in_force(), "b")
 
+    def test_edited(self):
+        """a file that was edited and not reloaded does not come in force by a death"""
+        self.gate.set_policy(POLICY_B)
+        self.gate.kill()
+        self.gate.start()
+        self.assertEqual(self.in_force(), "a")
+        self.assertIn("edited, and not put in force before the daemon died",
+                      self.gate.status()["set_aside"])
+        self.gate.ctl("reload")
+        self.assertEqual(self.in_force(), "b")
+        self.assertIsNone(self.gate.status()["set_aside"])
+        self.gate.set_policy(POLICY_C)
+        self.gate.terminate()  # a stop, and a start that somebody asks for
+        self.gate.start()
+        self.assertEqual(self.in_force(), "c")
+
     def test_no_file(self):
         """nothing pinned, and a file that cannot be loaded: what was confirmed last is in force"""
         self.gate.set_policy(POLICY_C)

@@ -178,6 +178,12 @@ int gate_addresses_changed(struct gate *gate, struct diags *diags)
 	return r < 0 ? r : 1;
 }
 
+int gate_leave(struct gate *gate, struct diags *diags)
+{
+	note("leave");
+	return fail(gate, "leave", diags);
+}
+
 int gate_disarm(struct gate *gate, struct diags *diags)
 {
 	note("disarm");

@@ -33,7 +33,7 @@ class Stop(shell.Case):
         for job in ("restart", "try-restart"):
             daemon, server, _ = self.stop_with(job)
             self.assertEqual(server.asked, ["Hello", "unit", "job", "type"])
-            self.assertEqual(daemon.names(), ["new", "start", "free"])
+            self.assertEqual(daemon.names(), ["new", "start", "leave", "free"])
             self.assertIn("notice: stopping for a restart", daemon.log())
 
     def test_stop(self):
