@@ -71,78 +71,94 @@ static void items_add_part(struct items *items, const struct policy *policy,
 	items_add_list(items, list);
 }
 
+/* part is what it was made from, list what that has of its own. */
 static int print_part(const struct policy *policy, int indent, const char *key,
-		      const struct set_part *part, FILE *stream)
+		      const struct set_part *part, const struct policy_list *list, FILE *stream)
 {
-	_cleanup_(policy_list_done) struct policy_list list = { 0 };
 	struct items items = { 0 };
-	int r = policy_list_make(part->v4, part->n_v4, part->v6, part->n_v6, &list);
 
-	if (r < 0)
-		return r;
-	items_add_part(&items, policy, part, &list);
+	items_add_part(&items, policy, part, list);
 	return print_list(stream, indent, key, &items);
+}
+
+static struct set_part part_of(const struct prefix_set *set)
+{
+	return (struct set_part){
+		.v4 = set->v4, .n_v4 = set->n_v4, .v6 = set->v6, .n_v6 = set->n_v6
+	};
+}
+
+static int list_part(const struct set_part *part, struct policy_list *ret)
+{
+	return policy_list_make(part->v4, part->n_v4, part->v6, part->n_v6, ret);
 }
 
 /* The exceptions of a live set, or of one that depends on `$self`. */
 static int print_except(const struct policy *policy, const struct set_part *except, FILE *stream)
 {
-	return print_part(policy, 4, "except", except, stream);
+	_cleanup_(policy_list_done) struct policy_list list = { 0 };
+	int r = list_part(except, &list);
+
+	return r < 0 ? r : print_part(policy, 4, "except", except, &list, stream);
+}
+
+/* What a list file may hold at most was checked when it was read first. */
+static int print_file(const struct policy_list *list, const struct policy_lists *lists,
+		      FILE *stream)
+{
+	char file[POLICY_LIST_NAME];
+	int r = lists->sink(lists->context, list, file);
+
+	if (r < 0)
+		return r;
+	fprintf(stream, "    max-width: 0\n    file: %s\n", WORD(file));
+	return 0;
 }
 
 /* A set of which more is to be said than what it holds. */
 static int print_mapping(const struct policy *policy, const struct prefix_set *set,
-			 const struct set_part *elements, const struct set_part *except,
-			 const struct policy_lists *lists, FILE *stream)
+			 const struct set_part *elements, const struct policy_list *list,
+			 bool in_file, const struct policy_lists *lists, FILE *stream)
 {
-	_cleanup_(policy_list_done) struct policy_list list = { 0 };
-	char file[POLICY_LIST_NAME] = "";
-	struct items items = { 0 };
-	int r = policy_list_make(elements->v4, elements->n_v4, elements->v6, elements->n_v6, &list);
+	const struct policy_list none = { 0 };
+	int r = 0;
 
-	if (!r && lists && list.n_v4 + list.n_v6 >= lists->least)
-		r = lists->sink(lists->context, &list, file);
-	if (r < 0)
-		return r;
 	fprintf(stream, "  %s:\n", WORD(set->name));
 	print_expiry(4, &set->expiry, stream);
 	if (lists)
 		print_notes(4, &set->notes, stream);
-	/* What a list file may hold at most was checked when it was read first. */
-	if (file[0])
-		fprintf(stream, "    max-width: 0\n    file: %s\n", WORD(file));
-	items_add_part(&items, policy, elements, file[0] ? &(struct policy_list){ 0 } : &list);
-	if (file[0] && !items.n && !items.failed)
-		return 0;
-	r = print_list(stream, 4, "elements", &items);
-	if (!r && (except->n_v4 || except->n_v6 || except->n_sets))
-		r = print_except(policy, except, stream);
+	if (in_file)
+		r = print_file(list, lists, stream);
+	if (!r && (elements->n_sets || !in_file))
+		r = print_part(policy, 4, "elements", elements, in_file ? &none : list, stream);
 	return r;
 }
 
 static int print_set(const struct policy *policy, const struct prefix_set *set,
 		     const struct policy_lists *lists, FILE *stream)
 {
-	const struct set_part none = { 0 }, plain = {
-		.v4 = set->v4, .n_v4 = set->n_v4, .v6 = set->v6, .n_v6 = set->n_v6
-	};
-	bool has_notes = set->notes.comment || set->notes.n_tags;
+	const struct set_origin *origin = lists ? set->origin : NULL;
+	const struct set_part part = origin ? origin->elements : part_of(set);
+	bool has_notes = lists && (set->notes.comment || set->notes.n_tags), in_file;
+	_cleanup_(policy_list_done) struct policy_list list = { 0 };
+	int r = list_part(&part, &list);
 
-	if (lists && set->origin)
-		return print_mapping(policy, set, &set->origin->elements, &set->origin->except,
-				     lists, stream);
-	if (set->expiry.at || (lists && (has_notes || set->n_v4 + set->n_v6 >= lists->least)))
-		return print_mapping(policy, set, &plain, &none, lists, stream);
-	return print_part(policy, 2, WORD(set->name), &plain, stream);
+	if (r < 0)
+		return r;
+	in_file = lists && list.n_v4 + list.n_v6 >= lists->least;
+	if (!origin && !has_notes && !in_file && !set->expiry.at)
+		return print_part(policy, 2, WORD(set->name), &part, &list, stream);
+	r = print_mapping(policy, set, &part, &list, in_file, lists, stream);
+	if (!r && origin && (origin->except.n_v4 || origin->except.n_v6 || origin->except.n_sets))
+		r = print_except(policy, &origin->except, stream);
+	return r;
 }
 
 static int print_live_set(const struct policy *policy, const struct live_set *set,
 			  const struct policy_lists *lists, FILE *stream)
 {
-	const struct prefix_set *except = &set->except;
-	const struct set_part plain = {
-		.v4 = except->v4, .n_v4 = except->n_v4, .v6 = except->v6, .n_v6 = except->n_v6
-	};
+	const struct set_origin *origin = lists ? set->except.origin : NULL;
+	const struct set_part except = origin ? origin->except : part_of(&set->except);
 	char text[QUANTITY_TEXT], word[YAML_TEXT(CONFIG_MAX_USER_NAME)];
 	struct items writers = { 0 };
 	int r;
@@ -161,8 +177,7 @@ static int print_live_set(const struct policy *policy, const struct live_set *se
 	r = print_list(stream, 4, "writers", &writers);
 	if (r < 0)
 		return r;
-	return print_except(policy, lists && except->origin ? &except->origin->except : &plain,
-			    stream);
+	return print_except(policy, &except, stream);
 }
 
 /* --- all of them -------------------------------------------------------------------------- */

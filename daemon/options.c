@@ -32,7 +32,7 @@ static const struct option_spec {
 	{ "pin-dir", "DIR", "/sys/fs/bpf/xdpgate", set_pin_dir,
 	  "where state lives, in a BPF file system" },
 	{ "state-dir", "DIR", "/var/lib/xdpgate", set_state_dir,
-	  "where copies of list files are kept" },
+	  "what outlives a reboot: the history, list copies" },
 	{ "log-level", "LEVEL", "info", set_log_level,
 	  "what to log: error, warning, notice, info or debug" },
 	{ "help", NULL, NULL, print_help, "show this help" },

@@ -17,7 +17,7 @@
 /* So many prefixes of a set are a list file. */
 #define LEAST_PREFIXES 1000
 
-static const char title[] = "# xdpgate: a policy that was in force, see HISTORY in xdpgated(8)\n";
+static const char title[] = "# xdpgate: a policy that was in force, see FILES in xdpgated(8)\n";
 
 /* --- old ones go ------------------------------------------------------------------------- */
 
@@ -76,19 +76,25 @@ static int set_origin(struct history_entry *entry, const struct history_origin *
 static int enter(struct history *history, struct record *record, const char *policy,
 		 uint64_t *ret_id, struct diags *diags)
 {
+	char name[ID_TEXT];
 	int r = 0;
 
+	if (history->last_id == ID_MAX)
+		return history_error(history, NULL, -EOVERFLOW, "give the policy a number", diags);
 	if (array_reserve((void **)&history->items, &history->capacity, history->n + 1,
 			  sizeof(*history->items)) < 0)
 		return history_error(history, NULL, -ENOMEM, "keep the policy", diags);
 	if (fsync(history->lists) < 0)
 		r = history_error(history, LISTS, -errno, "write there", diags);
 	record->entry.id = history->last_id + 1;
+	id_text(record->entry.id, name);
 	if (!r)
 		r = entry_write(history, record, policy, diags);
 	if (r < 0)
 		return r;
 	*ret_id = history->last_id = record->entry.id;
+	/* Should this fail, the folder still says it. */
+	stored_replace(history->folder, LAST, name, strlen(name));
 	history->items[history->n++] = *record;
 	*record = (struct record){ 0 };
 	remove_old(history);

@@ -15,20 +15,18 @@
 #include "history_internal.h"
 #include "util.h"
 
-#define ID_DIGITS 18 /* at most: no number of ours is as long */
-
 const char *id_text(uint64_t id, char ret[static ID_TEXT])
 {
 	snprintf(ret, ID_TEXT, "%" PRIu64, id);
 	return ret;
 }
 
-/* 0: it is no number of an entry. */
-static uint64_t id_parse(const char *name)
+uint64_t id_parse(const char *text)
 {
-	size_t n = strspn(name, "0123456789");
+	size_t n = strspn(text, "0123456789");
+	uint64_t id = n && n < ID_TEXT && !text[n] && *text != '0' ? strtoull(text, NULL, 10) : 0;
 
-	return n && n <= ID_DIGITS && !name[n] && *name != '0' ? strtoull(name, NULL, 10) : 0;
+	return id <= ID_MAX ? id : 0;
 }
 
 /* --- is it whole? ------------------------------------------------------------------------ */
@@ -198,6 +196,17 @@ static int take_entry(struct history *history, uint64_t id, struct diags *diags)
 	return 0;
 }
 
+/* 0: nothing is known. */
+static uint64_t read_last(const struct history *history)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *why;
+	size_t len;
+
+	return stored_read(history->folder, LAST, ID_TEXT, &text, &len, &why) < 0 ? 0
+										  : id_parse(text);
+}
+
 int entries_read(struct history *history, struct diags *diags)
 {
 	_cleanup_free_ uint64_t *ids = NULL;
@@ -211,7 +220,9 @@ int entries_read(struct history *history, struct diags *diags)
 		r = take_entry(history, ids[i], diags);
 	if (r < 0)
 		return history_error(history, NULL, r, "read it", diags);
-	history->last_id = n ? ids[n - 1] : 0;
+	history->last_id = read_last(history);
+	if (n && ids[n - 1] > history->last_id)
+		history->last_id = ids[n - 1];
 	return 0;
 }
 
@@ -270,6 +281,8 @@ void entry_remove(const struct history *history, uint64_t id)
 	char name[ID_TEXT];
 
 	stored_remove(history->folder, GONE);
-	if (renameat(history->folder, id_text(id, name), history->folder, GONE) == 0)
+	/* On the disk, before something in it goes. */
+	if (renameat(history->folder, id_text(id, name), history->folder, GONE) == 0 &&
+	    fsync(history->folder) == 0)
 		stored_remove(history->folder, GONE);
 }

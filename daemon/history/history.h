@@ -29,7 +29,7 @@ enum history_state {
 const char *history_state_name(enum history_state state);
 
 #define HISTORY_KEPT 20     /* of the latest; and what is said at history_add() */
-#define HISTORY_TEXT 255    /* bytes of who and why */
+#define HISTORY_TEXT 500    /* bytes of who and why */
 #define HISTORY_UNKNOWN "?" /* who, if nobody says */
 
 struct history_entry {
@@ -91,8 +91,9 @@ int history_set_state(struct history *history, uint64_t id, enum history_state s
 
 /*
  * history_path() - the path of its policy file, to be loaded by policy_load_with(). It and its
- * lists are read and compared with their checksums first. -ENOENT, -EBADMSG, or what reading said, each
- * reported: what is damaged is no entry any more, so that history_last_confirmed() names the one before.
+ * lists are read and compared with their checksums first. -ENOENT, reported; -EBADMSG, or what reading said,
+ * reported as a warning: what is damaged is no entry any more, so that history_last_confirmed() names
+ * the one before.
  */
 int history_path(struct history *history, uint64_t id, char ret[static PATH_MAX],
 		 struct diags *diags);

@@ -4,6 +4,7 @@
  *
  *   N/policy.yaml, N/about  an entry: the policy, and all else that is known of it
  *   lists/SHA256            list files of the policies, by what they hold
+ *   last                    the greatest number so far, should its folder be removed by hand
  *   boot                    the boot that history_booted() was said in
  *   new, gone, *.new        half written, half removed: of no meaning to anybody
  *
@@ -20,11 +21,13 @@
 
 #define DIGEST_TEXT (2 * SHA256_DIGEST_SIZE + 1)
 #define ID_TEXT 24
+#define ID_MAX UINT64_C(999999999999999999)
 #define ABOUT "about"
 #define POLICY "policy.yaml"
 #define NEW "new"
 #define GONE "gone"
 #define LISTS "lists"
+#define LAST "last"
 #define ABOUT_MAX_BYTES (1UL << 20)
 
 /* A file, by what it holds. */
@@ -101,6 +104,8 @@ void hash_bytes(const void *bytes, size_t n, uint8_t ret[static SHA256_DIGEST_SI
 /* --- entries.c --- */
 
 const char *id_text(uint64_t id, char ret[static ID_TEXT]);
+/* 0: this is no number of an entry. */
+uint64_t id_parse(const char *text);
 /* All entries of the folder, and away with what is half done. 0 or negative errno, reported. */
 int entries_read(struct history *history, struct diags *diags);
 /* The entry's files are what they were: 0, or -EBADMSG or another negative errno, reported. */

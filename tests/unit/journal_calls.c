@@ -40,20 +40,9 @@ int __wrap_openat64(int at, const char *name, int flags, mode_t mode);
 int __wrap_unlinkat(int at, const char *name, int flags);
 int __wrap_mkdir(const char *name, mode_t mode);
 
-/* Is it this call's turn? Dies, or says that it fails. */
 static bool fails(bool may_halve)
 {
-	if (!shared || !shared->on || shared->calls_left < 0 || shared->calls_left-- > 0)
-		return false;
-	shared->happened = true;
-	if (shared->mishap == MISHAP_DIES || (shared->mishap == MISHAP_DIES_HALFWAY && !may_halve))
-		_exit(77);
-	if (shared->mishap == MISHAP_FAILS) {
-		errno = shared->error;
-		shared->calls_left = -1;
-		return true;
-	}
-	return may_halve;
+	return mishap_strikes(shared ? &shared->mishaps : NULL, may_halve);
 }
 
 static bool is_at(int fd, const char *name)
@@ -68,9 +57,9 @@ ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t n, off_t at)
 	if (fails(true)) {
 		ssize_t written = __real_pwrite64(fd, bytes, n / 2, at);
 
-		if (shared->mishap == MISHAP_DIES_HALFWAY)
-			_exit(77);
-		errno = shared->error; /* some of it is there nevertheless */
+		if (shared->mishaps.mishap == MISHAP_DIES_HALFWAY)
+			_exit(MISHAP_STATUS);
+		errno = shared->mishaps.error; /* some of it is there nevertheless */
 		return written < 0 ? written : -1;
 	}
 	return __real_pwrite64(fd, bytes, n, at);
@@ -80,7 +69,7 @@ static void note_sync(int fd)
 {
 	struct stat stat;
 
-	if (!shared->on || fstat(fd, &stat) < 0)
+	if (!shared->mishaps.on || fstat(fd, &stat) < 0)
 		return;
 	if (S_ISDIR(stat.st_mode)) {
 		if (is_at(fd, folder))
@@ -121,13 +110,13 @@ int __wrap_renameat(int from, const char *old, int to, const char *new)
 
 	if (fails(false))
 		return -1;
-	if (shared->on) {
+	if (shared->mishaps.on) {
 		unlink(saved_path);
 		shared->was_there = !link(path, saved_path);
 		shared->synced_before = shared->synced;
 	}
 	r = __real_renameat(from, old, to, new);
-	if (!r && shared->on) {
+	if (!r && shared->mishaps.on) {
 		shared->renamed = true;
 		shared->synced = shared->new_synced;
 	}
@@ -136,9 +125,9 @@ int __wrap_renameat(int from, const char *old, int to, const char *new)
 
 int __wrap_openat64(int at, const char *name, int flags, mode_t mode)
 {
-	if (shared->on && flags & O_CREAT && fails(false))
+	if (shared->mishaps.on && flags & O_CREAT && fails(false))
 		return -1;
-	if (shared->on && flags & O_CREAT)
+	if (shared->mishaps.on && flags & O_CREAT)
 		shared->new_synced = 0;
 	return __real_openat64(at, name, flags, mode);
 }
@@ -181,14 +170,14 @@ int calls_setup(void **state)
 		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(shared, 0, sizeof(*shared));
-	shared->calls_left = -1;
+	shared->mishaps.calls_left = -1;
 	snprintf(saved_path, sizeof(saved_path), "%s/saved", state_dir);
 	return r;
 }
 
 int calls_teardown(void **state)
 {
-	shared->on = false;
+	shared->mishaps.on = false;
 	unlink(saved_path);
 	return teardown(state);
 }

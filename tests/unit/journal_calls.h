@@ -10,15 +10,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum mishap { MISHAP_NONE, MISHAP_DIES, MISHAP_DIES_HALFWAY, MISHAP_FAILS };
+#include "mishap.h"
 
 /* Shared with the children. */
 extern struct shared {
-	int calls_left; /* until the mishap; negative: never */
-	enum mishap mishap;
-	int error; /* MISHAP_FAILS */
-	bool on;   /* calls are counted */
-	bool happened;
+	struct mishaps mishaps;
 	int n_acknowledged;
 	/* of the disk, for the power */
 	off_t synced;     /* of the journal */

@@ -123,7 +123,8 @@ static void diamond(void **state)
 	policy_free(policy);
 }
 
-/* The hash goes over each file; a cache of lists sees changes in files that name them. */
+/* The hash goes over each file, that of the text over all but lists; a cache of lists sees changes in
+ * files that name them. */
 static void changes(void **state)
 {
 	struct list_cache *cache = list_cache_new();
@@ -139,9 +140,17 @@ static void changes(void **state)
 	list_cache_get_stats(cache, &stats);
 	assert_int_equal(stats.n_read, 0);
 	assert_memory_equal(first->hash, second->hash, sizeof(first->hash));
+	assert_memory_equal(first->text_hash, second->text_hash, sizeof(first->text_hash));
+	assert_memory_not_equal(first->hash, first->text_hash, sizeof(first->hash));
+	policy_free(second);
+	write_file("a.txt", "192.0.2.0/28\n");
+	second = load(cache);
+	assert_memory_not_equal(first->hash, second->hash, sizeof(first->hash));
+	assert_memory_equal(first->text_hash, second->text_hash, sizeof(first->text_hash));
 	write_file("a.yaml", "sets: {a: {file: b.txt}}\n");
 	third = load(cache);
 	assert_memory_not_equal(first->hash, third->hash, sizeof(first->hash));
+	assert_memory_not_equal(first->text_hash, third->text_hash, sizeof(first->text_hash));
 	assert_int_equal(first->sets[0].n_v4, 1);
 	assert_int_equal(third->sets[0].n_v4, 2);
 	policy_free(first);

@@ -401,6 +401,7 @@ static void again(void **state)
 	assert_int_equal(policy_load_with(path, &options, &second, &diags), 0);
 	list_cache_end(cache, true);
 	assert_memory_equal(first->hash, second->hash, sizeof(first->hash));
+	assert_memory_equal(first->text_hash, second->text_hash, sizeof(first->text_hash));
 	assert_int_equal(second->n_self, 2);
 	assert_int_equal(second->n_sets, 2);
 	assert_string_equal(second->sets[1].name, "self");

@@ -84,7 +84,7 @@ static void check_survived(void)
 	struct journal *journal = NULL;
 	unsigned int n, at = 0;
 
-	shared->on = false;
+	shared->mishaps.on = false;
 	assert_int_equal(open_seen(&journal, &diags), 0);
 	assert_int_equal(diags.n_errors, 0);
 	if (begins_with(0, 0)) {
@@ -120,16 +120,16 @@ static bool run_child(enum mishap mishap, int calls)
 	int status;
 	pid_t pid;
 
-	shared->mishap = mishap;
-	shared->calls_left = calls;
-	shared->on = true;
+	shared->mishaps.mishap = mishap;
+	shared->mishaps.calls_left = calls;
+	shared->mishaps.on = true;
 	pid = fork();
 	if (!pid)
 		live();
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), shared->happened ? 77 : 0);
-	return shared->happened;
+	assert_int_equal(WEXITSTATUS(status), shared->mishaps.happened ? MISHAP_STATUS : 0);
+	return shared->mishaps.happened;
 }
 
 static void die_everywhere(enum mishap mishap, bool power)
@@ -182,15 +182,15 @@ static void test_no_space(void **state)
 			sync_good(journal);
 			add(journal, 1);
 			add(journal, 2);
-			shared->mishap = MISHAP_FAILS;
-			shared->error = errors[e];
-			shared->calls_left = calls;
-			shared->happened = false;
-			shared->on = true;
+			shared->mishaps.mishap = MISHAP_FAILS;
+			shared->mishaps.error = errors[e];
+			shared->mishaps.calls_left = calls;
+			shared->mishaps.happened = false;
+			shared->mishaps.on = true;
 			r = journal_sync(journal, &diags);
-			shared->on = false;
-			assert_int_equal(r, shared->happened ? -errors[e] : 0);
-			if (shared->happened) {
+			shared->mishaps.on = false;
+			assert_int_equal(r, shared->mishaps.happened ? -errors[e] : 0);
+			if (shared->mishaps.happened) {
 				assert_said(&diags, 0, SEVERITY_ERROR, 0,
 					    errors[e] == ENOSPC ? "make room"
 								: "errors of the disk");
@@ -205,7 +205,7 @@ static void test_no_space(void **state)
 			journal_close(open_good());
 			check_range(0, 0, 1);
 			assert_int_equal(unlink(path), 0);
-			if (!shared->happened)
+			if (!shared->mishaps.happened)
 				break;
 			assert_int_equal(seen.n, 1 + calls % 2);
 			check_range(1, 3, calls % 2);
@@ -224,18 +224,18 @@ static void test_torn_stays(void **state)
 	sync_good(journal);
 	before = file_size();
 	add(journal, 10); /* a long one */
-	shared->mishap = MISHAP_FAILS;
-	shared->error = ENOSPC;
-	shared->calls_left = 0;
-	shared->on = true;
+	shared->mishaps.mishap = MISHAP_FAILS;
+	shared->mishaps.error = ENOSPC;
+	shared->mishaps.calls_left = 0;
+	shared->mishaps.on = true;
 	assert_int_equal(journal_sync(journal, &diags), -ENOSPC);
 	assert_int_equal(file_size(), before);
 	/* The first call of the next one is write() again; it fails, and so does cutting. */
 	add(journal, 10);
-	shared->calls_left = 0;
-	shared->mishap = MISHAP_FAILS;
+	shared->mishaps.calls_left = 0;
+	shared->mishaps.mishap = MISHAP_FAILS;
 	assert_int_equal(journal_sync(journal, &diags), -ENOSPC);
-	shared->on = false;
+	shared->mishaps.on = false;
 	add(journal, 1);
 	sync_good(journal);
 	journal_close(journal);
@@ -259,14 +259,14 @@ static void test_compaction_fails(void **state)
 		sync_good(journal);
 		assert_true(journal_is_wasteful(journal, 1000));
 		assert_false(journal_is_wasteful(journal, 3000));
-		shared->mishap = MISHAP_FAILS;
-		shared->error = ENOSPC;
-		shared->calls_left = calls;
-		shared->happened = false;
-		shared->on = true;
+		shared->mishaps.mishap = MISHAP_FAILS;
+		shared->mishaps.error = ENOSPC;
+		shared->mishaps.calls_left = calls;
+		shared->mishaps.happened = false;
+		shared->mishaps.on = true;
 		r = journal_compact(journal, next_of, range, &diags);
-		shared->on = false;
-		if (!shared->happened) {
+		shared->mishaps.on = false;
+		if (!shared->mishaps.happened) {
 			assert_int_equal(r, 0);
 			journal_close(journal);
 			break;
@@ -277,9 +277,9 @@ static void test_compaction_fails(void **state)
 			assert_false(journal_is_wasteful(journal, 100)); /* for a while */
 		}
 		add(journal, 4000);
-		shared->on = true;
+		shared->mishaps.on = true;
 		sync_good(journal);
-		shared->on = false;
+		shared->mishaps.on = false;
 		/* What is acknowledged is in a file whose name is on the disk. */
 		assert_false(shared->renamed);
 		journal_close(journal);
