@@ -126,6 +126,13 @@ void run_history(struct session *session, const struct call *call)
 	struct gate_history history = {};
 	int r = gate_get_history(session->control->gate, &history);
 
+	if (r == -EOPNOTSUPP) {
+		method_text_error(
+			session, GATE ".ReadFailed",
+			"no history is kept: xdpgated was started without a state folder, "
+			"or it cannot be used; its log says why");
+		return;
+	}
 	if (r < 0) {
 		read_failed(session, "the history", r);
 		return;

@@ -3,7 +3,7 @@
  * The fake gate's policies: which is in force, for how long, and which were. It goes by the text of the
  * policy file alone. Files in the scenario folder:
  *
- *   config: where the policy file is; no-history: none is kept; slow: a reload takes a second;
+ *   config: where the policy file is; no-history: none is kept; forgetful: it is empty; slow: a reload takes a second;
  *   refuse-text: a policy with that in it is refused.
  */
 #include <string.h>
@@ -219,7 +219,9 @@ int gate_get_history(struct gate *gate, struct gate_history *ret)
 		return -EIO;
 	fake_gate_tick(gate);
 	*ret = (struct gate_history){ 0 };
-	if (fake_gate_has(gate, "no-history") || !gate->n_history)
+	if (fake_gate_has(gate, "no-history"))
+		return -EOPNOTSUPP;
+	if (!gate->n_history || fake_gate_has(gate, "forgetful"))
 		return 0;
 	ret->items = calloc(gate->n_history, sizeof(*ret->items));
 	for (size_t i = gate->n_history; i-- > 0;) {

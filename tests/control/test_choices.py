@@ -141,6 +141,9 @@ class Choices(unittest.TestCase):
         self.server.scenario("no-history")
         self.assertIsNone(self.load("a")["history"])
         self.assertEqual(self.status("history"), [None])
+        reply = self.client.call(GATE + "History")
+        self.assertEqual(reply["error"], GATE + "ReadFailed")
+        self.assertIn("without a state folder", reply["parameters"]["text"])
 
     def test_set_aside(self):
         """Status: why the policy file is not what is in force"""

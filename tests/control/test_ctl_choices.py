@@ -173,6 +173,13 @@ class Wait(OwnServer):
         process = self.start("reload", "--confirm", "1s", "--wait")
         self.assertEqual(self.outcome(process)[0], 1)
 
+    def test_forgotten(self):
+        """a policy that the history has dropped meanwhile is in force no more: 1"""
+        self.server.scenario("forgetful")
+        process = self.wait()
+        self.good("confirm")
+        self.assertEqual(self.outcome(process)[0], 1)
+
     def test_json(self):
         """--json: the reload's answer, with what became of it"""
         process = self.wait("--json", "reload", "--wait")
