@@ -29,6 +29,12 @@ enum exit_code {
 #undef X
 };
 
+/* What a command returns that compares policies, and cannot: 1 says that they differ. */
+static inline int exit_uncompared(int code)
+{
+	return code == EXIT_FAILED ? EXIT_USAGE : code;
+}
+
 #define MAX_PACKET_OPTIONS 20
 
 struct options {

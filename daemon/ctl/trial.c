@@ -43,12 +43,6 @@ double trial_clock(void)
 
 /* --- what it takes ----------------------------------------------------------------------- */
 
-/* A policy that cannot be compared is no difference: 1 says that they differ. */
-static int trouble(int code)
-{
-	return code == EXIT_FAILED ? EXIT_USAGE : code;
-}
-
 static int parse_options(const struct options *options, uint32_t *ret_seconds, uint32_t *ret_rate)
 {
 	*ret_seconds = SECONDS_DEFAULT;
@@ -77,8 +71,9 @@ static int check_in(const struct trial *trial)
 
 	return !trial->options->in
 		       ? EXIT_OK
-		       : trouble(candidate_interface(&trial->now_loaded, "the policy in force",
-						     trial->options->in, &ignored));
+		       : exit_uncompared(candidate_interface(&trial->now_loaded,
+							     "the policy in force",
+							     trial->options->in, &ignored));
 }
 
 /* One more line. */
@@ -341,7 +336,7 @@ static int load_both(struct trial *trial)
 	print_diags(trial->options, &trial->then_loaded.diags);
 	if (r == EXIT_OK)
 		r = candidate_load_live(trial->options, &trial->now_loaded, &trial->generation);
-	return r == EXIT_OK ? check_in(trial) : trouble(r);
+	return r == EXIT_OK ? check_in(trial) : exit_uncompared(r);
 }
 
 int run_trial(const struct options *options, int n, char **arguments)
@@ -358,12 +353,12 @@ int run_trial(const struct options *options, int n, char **arguments)
 	if (r == EXIT_OK)
 		r = load_both(&trial);
 	if (r == EXIT_OK)
-		r = trouble(trial_daemon_measure(options, trial.rate, &trial.one_in));
+		r = exit_uncompared(trial_daemon_measure(options, trial.rate, &trial.one_in));
 	if (r != EXIT_OK)
 		return r;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	r = trouble(trial_daemon_begin(&trial, seconds, &ring));
+	r = exit_uncompared(trial_daemon_begin(&trial, seconds, &ring));
 	if (r == EXIT_OK)
 		r = run_sampled(&trial, ring, &diags);
 	if (r == EXIT_OK)

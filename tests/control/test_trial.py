@@ -11,6 +11,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 import time
 
 from command import Ctl, environment
@@ -256,6 +257,22 @@ class Trial(Ctl):
                               r"lan        pass/web  drop/old-web        1  100.0%\n")
         self.assertRegex(out, r"  xdpgate explain \S+ --in inside --src 203.0.113.9 ")
         self.assertNotIn("\033", out)
+
+    def test_terminal(self):
+        """on a terminal, what was seen is shown once a second; Ctrl-C ends it with the report"""
+        feed = threading.Timer(1.5, self.feeder.feed, [tcp("203.0.113.9", 80)] * 3)
+        feed.start()
+        self.addCleanup(feed.join)
+        status, output = self.on_terminal("trial", self.temporary(THEN), seconds=4)
+        self.assertEqual(status, 1, output)
+        *frames, last = output.split("\033[H\033[J")
+        self.assertGreaterEqual(len(frames), 3)
+        self.assertIn("0 samples, 0 would fare otherwise", frames[1])
+        self.assertIn("3 samples, 3 would fare otherwise", frames[-1])
+        self.assertIn(" s left; Ctrl-C ends it", frames[-1])
+        self.assertNotIn("xdpgate explain", frames[-1])
+        self.assertIn("  xdpgate explain ", last)
+        self.assertIn("Note: it was interrupted.", last)
 
     def test_bad(self):
         """bad options, a bad policy, and a daemon that refuses, are told; 1 means a difference"""
