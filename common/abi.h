@@ -467,7 +467,7 @@ struct sample {
 	__u32 ifindex;
 	__u32 len;      /* bytes of the frame */
 	__u32 captured; /* so many are in data: SAMPLE_BYTES at most */
-	__u32 pad;
+	__u32 lost;     /* so many were lost before it, for want of room in the ring; it wraps */
 	__u8 data[SAMPLE_BYTES]; /* what is behind them is whatever was there before */
 };
 

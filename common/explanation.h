@@ -24,6 +24,7 @@ struct explained_set {
 enum explained_effect {
 	EFFECT_COUNTS,  /* it counted, and the judging went on */
 	EFFECT_SHADOW,  /* likewise, because it is a shadow */
+	EFFECT_WOULD,   /* likewise; of all rules it would have been the first to decide */
 	EFFECT_DECIDES, /* and that was it */
 };
 

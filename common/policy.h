@@ -194,6 +194,12 @@ struct anchor {
 	size_t position; /* of the rule behind it */
 };
 
+/* A shadow that would have decided if it were none. */
+static inline bool rule_would_decide(const struct rule *rule)
+{
+	return rule->shadow && rule->verdict != VERDICT_NONE;
+}
+
 /* One entry of `policies:`: an ordered list of rules and a default. */
 struct ruleset {
 	char name[NAME_LEN];

@@ -193,14 +193,28 @@ static int add_sets(const struct policy *policy, const struct trace *trace,
 
 /* --- rules ------------------------------------------------------------------------------- */
 
+static enum explained_effect effect_of(const struct rule *rule, bool decides,
+				       const struct explanation *explanation)
+{
+	if (decides)
+		return EFFECT_DECIDES;
+	for (size_t i = 0; i < explanation->n_rules && rule->shadow; i++)
+		if (explanation->rules[i].effect == EFFECT_WOULD)
+			return EFFECT_SHADOW;
+	return rule_would_decide(rule) ? EFFECT_WOULD
+	       : rule->shadow          ? EFFECT_SHADOW
+				       : EFFECT_COUNTS;
+}
+
 static int add_rule(const struct rule *rule, bool decides, struct explanation *ret)
 {
+	enum explained_effect effect = effect_of(rule, decides, ret);
 	struct explained_rule *item = &ret->rules[ret->n_rules++];
 
 	memcpy(item->name, rule->name, NAME_LEN);
 	item->match = strdup(rule->match_text);
 	item->action = strdup(rule->action_text);
-	item->effect = decides ? EFFECT_DECIDES : rule->shadow ? EFFECT_SHADOW : EFFECT_COUNTS;
+	item->effect = effect;
 	if (rule->place.file &&
 	    asprintf(&item->place, "%s:%u", rule->place.file, rule->place.line) < 0)
 		item->place = NULL;

@@ -52,7 +52,7 @@ static __always_inline bool is_overdue(void)
 	return state && bpf_jiffies64() >= state->deadline;
 }
 
-static __always_inline void fill(struct xdp_md *ctx, struct sample *sample)
+static __always_inline void fill(struct xdp_md *ctx, struct sample *sample, __u64 lost)
 {
 	__u32 len = bpf_xdp_get_buff_len(ctx), captured = len;
 
@@ -61,7 +61,7 @@ static __always_inline void fill(struct xdp_md *ctx, struct sample *sample)
 	sample->jiffies = bpf_jiffies64();
 	sample->ifindex = ctx->ingress_ifindex;
 	sample->len = len;
-	sample->pad = 0;
+	sample->lost = (__u32)lost;
 	/* Not 0, as the verifier of Linux 6.1 must see. */
 	if (!captured || bpf_xdp_load_bytes(ctx, 0, sample->data, captured) < 0)
 		captured = 0;
@@ -81,7 +81,7 @@ static __always_inline void take_sample(struct xdp_md *ctx)
 		__sync_fetch_and_add(&state->lost, 1);
 		return;
 	}
-	fill(ctx, sample);
+	fill(ctx, sample, state->lost);
 	bpf_ringbuf_submit(sample, 0);
 }
 

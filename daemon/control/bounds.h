@@ -10,6 +10,10 @@
 
 #define EXPLAIN_MAX_BYTES 2048U /* of a frame; zeros behind it are not sent */
 
+/* Of Trial. */
+#define TRIAL_MAX_SECONDS 86400
+#define TRIAL_MAX_ONE_IN (1U << 30)
+
 #define CLIENTS_MAX 64U
 #define CLIENTS_MAX_UNPRIVILEGED 48U /* so root always finds a place */
 #define CLIENTS_MAX_PER_UID 16U      /* not for root */

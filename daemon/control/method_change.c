@@ -11,7 +11,7 @@
 #include "util.h"
 #include "wire.h"
 
-static void tell(struct session *session, struct control_event *event)
+void method_tell(struct session *session, struct control_event *event)
 {
 	const struct control *control = session->control;
 
@@ -21,13 +21,13 @@ static void tell(struct session *session, struct control_event *event)
 		control->observer(event, control->userdata);
 }
 
-static void tell_result(struct session *session, struct control_event *event, int result,
+void method_tell_result(struct session *session, struct control_event *event, int result,
 			const struct diags *diags)
 {
 	event->done = true;
 	event->result = result;
 	event->diags = diags;
-	tell(session, event);
+	method_tell(session, event);
 }
 
 /* --- which policy is in force ------------------------------------------------------------ */
@@ -85,7 +85,7 @@ static void conclude(struct session *session, struct control_event *event, int r
 		     const struct gate_changed *changed, struct diags *diags, const char *error)
 {
 	event->changed = r < 0 ? NULL : changed;
-	tell_result(session, event, r, diags);
+	method_tell_result(session, event, r, diags);
 	if (r < 0)
 		session_error(session, error, answer_diags(diags));
 	else
@@ -104,7 +104,7 @@ void run_reload(struct session *session, const struct call *call)
 
 	if (!change_of(session, call, &change, &who))
 		return;
-	tell(session, &event);
+	method_tell(session, &event);
 	r = gate_reload(session->control->gate, &change, &changed, &diags);
 	if (r < 0)
 		method_explain(&diags, "the reload failed, the old policy stays in force", r);
@@ -123,7 +123,7 @@ void run_confirm(struct session *session, const struct call *call)
 		session->failed = true;
 		return;
 	}
-	tell(session, &event);
+	method_tell(session, &event);
 	r = gate_confirm(session->control->gate, who, &changed, &diags);
 	if (r == -ENOENT)
 		method_explain(&diags,
@@ -152,7 +152,7 @@ void run_rollback(struct session *session, const struct call *call)
 	}
 	if (!change_of(session, call, &change, &who))
 		return;
-	tell(session, &event);
+	method_tell(session, &event);
 	r = gate_rollback(session->control->gate, (uint64_t)id, &change, &changed, &diags);
 	if (r == -ENOENT)
 		method_explain(&diags,
@@ -183,11 +183,11 @@ static void run_switch(struct session *session, const struct call *call, bool of
 	struct diags diags = {};
 	int r;
 
-	tell(session, &event);
+	method_tell(session, &event);
 	r = gate_set_off(session->control->gate, interface, off, &diags);
 	if (r < 0)
 		method_explain(&diags, off ? "switching off failed" : "switching on failed", r);
-	tell_result(session, &event, r, &diags);
+	method_tell_result(session, &event, r, &diags);
 	if (interface && r == -ENOENT)
 		session_error(session, GATE ".NoSuchInterface",
 			      no_such_interface(interface, &diags));
@@ -214,11 +214,11 @@ void run_detach(struct session *session, const struct call *call)
 	struct diags diags = {};
 	int r;
 
-	tell(session, &event);
+	method_tell(session, &event);
 	r = gate_detach(session->control->gate, &diags);
 	if (r < 0)
 		method_explain(&diags, "detaching failed", r);
-	tell_result(session, &event, r, &diags);
+	method_tell_result(session, &event, r, &diags);
 	if (r < 0)
 		session_error(session, GATE ".DetachFailed", answer_diags(&diags));
 	else

@@ -29,7 +29,15 @@ void run_explain(struct session *session, const struct call *call);
 void run_check(struct session *session, const struct call *call);
 void run_history(struct session *session, const struct call *call);
 
+/* method_trial.c */
+void run_trial(struct session *session, const struct call *call);
+void run_trial_end(struct session *session, const struct call *call);
+
 /* method_change.c */
+/* Tell who observes the socket that a call that changes something begins, or what came of it. */
+void method_tell(struct session *session, struct control_event *event);
+void method_tell_result(struct session *session, struct control_event *event, int result,
+			const struct diags *diags);
 void run_reload(struct session *session, const struct call *call);
 void run_confirm(struct session *session, const struct call *call);
 void run_rollback(struct session *session, const struct call *call);

@@ -9,6 +9,7 @@
 static const char *const effects[] = {
 	[EFFECT_COUNTS] = "counts",
 	[EFFECT_SHADOW] = "shadow",
+	[EFFECT_WOULD] = "would-decide",
 	[EFFECT_DECIDES] = "decides",
 };
 

@@ -87,6 +87,10 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->each = true;
 	} else if (strcmp(name, "expect") == 0) {
 		options->expect = value;
+	} else if (strcmp(name, "for") == 0) {
+		options->duration = value;
+	} else if (strcmp(name, "rate") == 0) {
+		options->rate = value;
 	} else if (strcmp(name, "engine") == 0) {
 		if (!engine_parse(value, &options->engine)) {
 			fprintf(stderr, "xdpgate: --engine %s: ENGINE is program or oracle\n",

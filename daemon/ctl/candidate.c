@@ -7,8 +7,10 @@
 #include "config.h"
 #include "local.h"
 #include "prefix.h"
+#include "request.h"
 #include "text.h"
 #include "util.h"
+#include "wire.h"
 
 bool wants_color_on_stderr(const struct options *options)
 {
@@ -111,6 +113,25 @@ int candidate_load_text(const struct options *options, const char *path, const c
 			size_t len, struct candidate *ret)
 {
 	return load(options, path, text, len, ret);
+}
+
+int candidate_load_live(const struct options *options, struct candidate *ret,
+			long long *ret_generation)
+{
+	_cleanup_(reply_free) struct reply reply = {};
+	const char *text;
+	int r = request(options, "Policy", NULL, TIMEOUT_RELOAD_MSEC, &reply);
+
+	if (r != EXIT_OK)
+		return r;
+	text = string_of(reply.parameters, "text");
+	r = candidate_load_text(options, "the policy in force", text, strlen(text), ret);
+	if (r != EXIT_OK) {
+		print_diags(options, &ret->diags);
+		return r;
+	}
+	*ret_generation = number_of(reply.parameters, "generation");
+	return EXIT_OK;
 }
 
 static void list_interfaces(const struct policy *policy)

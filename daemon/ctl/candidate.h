@@ -22,6 +22,9 @@ int candidate_load(const struct options *options, const char *path, struct candi
 /* Likewise, out of this text, as if it were the file. */
 int candidate_load_text(const struct options *options, const char *path, const char *text,
 			size_t len, struct candidate *ret);
+/* The policy in force, as the daemon tells it. EXIT_OK, or the exit code after having said why. */
+int candidate_load_live(const struct options *options, struct candidate *ret,
+			long long *ret_generation);
 void candidate_done(struct candidate *candidate); /* empty ones are fine */
 
 /* As wants_color(), for diagnostics. */

@@ -15,9 +15,9 @@
 #define EXIT_CODES(X)                                                                                 \
 	X(EXIT_OK, 0, "done; warnings are possible")                                                  \
 	X(EXIT_FAILED, 1,                                                                             \
-	  "the request failed: a bad policy, an unknown interface, ...; or not in the set; of diff: " \
-	  "they differ")                                                                              \
-	X(EXIT_USAGE, 2, "wrong use of this command; of diff: a bad policy")                          \
+	  "the request failed: a bad policy, an unknown interface, ...; or not in the set; of diff, " \
+	  "trial: they differ")                                                                       \
+	X(EXIT_USAGE, 2, "wrong use of this command; of diff, trial: a bad policy")                   \
 	X(EXIT_UNREACHABLE, 3, "xdpgated does not answer")                                            \
 	X(EXIT_DENIED, 4, "not permitted")                                                            \
 	X(EXIT_CHANGED, 5, "of apply: something was changed")                                         \
@@ -28,6 +28,12 @@ enum exit_code {
 	EXIT_CODES(X)
 #undef X
 };
+
+/* What a command returns that compares policies, and cannot: 1 says that they differ. */
+static inline int exit_uncompared(int code)
+{
+	return code == EXIT_FAILED ? EXIT_USAGE : code;
+}
 
 #define MAX_PACKET_OPTIONS 20
 
@@ -62,7 +68,9 @@ struct options {
 	const char *hex;     /* explain: the whole frame; NULL: what the others say */
 	const char *packet[MAX_PACKET_OPTIONS]; /* likewise, by place in packet_options */
 	bool each;                              /* replay: tell of each packet */
-	const char *expect; /* replay: compare with this file; NULL: with nothing */
+	const char *expect;   /* replay: compare with this file; NULL: with nothing */
+	const char *duration; /* trial: for so long; NULL: as usual */
+	const char *rate;     /* trial: so many samples a second at most; NULL: as usual */
 };
 
 /* Options that only some commands know; the others are for all. */
@@ -85,6 +93,7 @@ enum own_option {
 	OWN_AGAINST = 32768,
 	OWN_CHANGE = 65536,
 	OWN_IF_CHANGED = 131072,
+	OWN_TRIAL = 262144,
 };
 
 struct command {
@@ -145,4 +154,5 @@ int run_set(const struct options *options, int n, char **arguments);
 int run_doctor(const struct options *options, int n, char **arguments);
 int run_replay(const struct options *options, int n, char **arguments);
 int run_explain(const struct options *options, int n, char **arguments);
+int run_trial(const struct options *options, int n, char **arguments);
 int run_help(const struct options *options, int n, char **arguments);

@@ -13,12 +13,6 @@
 #include "util.h"
 #include "wire.h"
 
-/* A policy that cannot be compared is no difference: 1 says that they differ. */
-static int trouble(int code)
-{
-	return code == EXIT_FAILED ? EXIT_USAGE : code;
-}
-
 /* --- both policies ------------------------------------------------------------------------ */
 
 /* What cannot be loaded is said. */
@@ -68,7 +62,7 @@ static int load_live(const struct options *options, const struct local_addresses
 	_cleanup_(reply_free) struct reply reply = {};
 	int r = request(options, "Policy", NULL, TIMEOUT_RELOAD_MSEC, &reply);
 
-	return r != EXIT_OK ? trouble(r)
+	return r != EXIT_OK ? exit_uncompared(r)
 			    : load_text(options, "the policy in force",
 					string_of(reply.parameters, "text"), self, ret);
 }
@@ -80,7 +74,7 @@ static int ask_path(const struct options *options, char **ret)
 	int r = request(options, "Status", NULL, TIMEOUT_MSEC, &reply);
 
 	if (r != EXIT_OK)
-		return trouble(r);
+		return exit_uncompared(r);
 	*ret = strdup(string_of(reply.parameters, "config"));
 	return *ret ? EXIT_OK : EXIT_USAGE;
 }

@@ -84,6 +84,20 @@ static void print_rules(const json_t *rules, bool color)
 		table_print(&table, stdout, color);
 }
 
+/* What it would be without `shadow`. */
+static void print_shadow(const json_t *rules)
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach (rules, i, rule) {
+		if (strcmp(string_of(rule, "effect"), "would-decide") != 0)
+			continue;
+		text_printf(stdout, "The shadow rule %s ", string_of(rule, "name"));
+		text_printf(stdout, "would have decided: %s\n", string_of(rule, "action"));
+	}
+}
+
 static void print_verdict(const json_t *answer, bool color)
 {
 	const char *verdict = string_of(answer, "verdict"), *rule = string_of(answer, "rule");
@@ -104,6 +118,7 @@ static void print_verdict(const json_t *answer, bool color)
 	if (!*rule && !*reason)
 		printf(": no interface of this port has its VLAN");
 	putchar('\n');
+	print_shadow(json_object_get(answer, "rules"));
 }
 
 void explain_print(const json_t *answer, const char *path, const char *in, bool color)

@@ -65,6 +65,8 @@ const struct option_help option_table[] = {
 	{ "hex", "BYTES", "instead of these: the whole frame", OWN_PACKET },
 	{ "each", NULL, "tell of each packet, one a line", OWN_REPLAY },
 	{ "expect", "FILE", "fail unless it is as in FILE, which --json has made", OWN_REPLAY },
+	{ "for", "TIME", "how long: 90s, 1h30m (10m); Ctrl-C ends it earlier", OWN_TRIAL },
+	{ "rate", "NUMBER", "about so many samples a second at most (1000)", OWN_TRIAL },
 	{ "pin-dir", "DIR", "without a daemon: its pins (" DEFAULT_PIN_DIR ")", OWN_PIN_DIR },
 };
 const size_t n_options = ARRAY_SIZE(option_table);

@@ -21,7 +21,7 @@ struct seat {
 struct judge {
 	const struct policy *policy;
 	const struct tables *tables;
-	enum engine engine;
+	struct judge_options options;
 	size_t interface;   /* that was asked for */
 	bool alone;         /* it judges whatever arrives */
 	struct seat *seats; /* by interface of the policy */
@@ -71,14 +71,15 @@ static int take_seat(struct judge *judge, size_t interface, struct diags *diags)
 	if (!seat->counts.rules)
 		return -ENOMEM;
 	seat->taken = true;
-	if (judge->engine == ENGINE_ORACLE)
+	if (judge->options.engine == ENGINE_ORACLE)
 		return 0;
 	seat->first_bit = judge->tables->first_bit[ruleset];
-	return probe_open(judge->policy, judge->tables, interface, true, &seat->probe, diags);
+	return probe_open_live(judge->policy, judge->tables, interface, true, judge->options.live,
+			       &seat->probe, diags);
 }
 
 int judge_open(const struct policy *policy, const struct tables *tables, size_t interface,
-	       enum engine engine, struct judge **ret, struct diags *diags)
+	       const struct judge_options *options, struct judge **ret, struct diags *diags)
 {
 	_cleanup_(judge_closep) struct judge *judge = calloc(1, sizeof(*judge));
 	size_t most = 0, n_members = 0;
@@ -88,7 +89,7 @@ int judge_open(const struct policy *policy, const struct tables *tables, size_t 
 		return -ENOMEM;
 	judge->policy = policy;
 	judge->tables = tables;
-	judge->engine = engine;
+	judge->options = *options;
 	judge->interface = interface;
 	judge->seats = calloc(policy->n_interfaces + 1, sizeof(*judge->seats));
 	for (size_t i = 0; i < policy->n_rulesets; i++)
@@ -136,14 +137,38 @@ static void judge_by_oracle(struct judge *judge, size_t interface, const uint8_t
 	ret->rule = answer.rule;
 }
 
-/* By the program, which counts. */
-static int judge_by_program(const struct seat *seat, const uint8_t *frame, size_t len,
-			    struct judged *ret, struct diags *diags)
+/* The first shadow that matched and would have decided. */
+static size_t shadow_of(const struct judge *judge, size_t interface, const struct trace *trace)
 {
+	const struct policy *policy = judge->policy;
+	const struct ruleset *ruleset = &policy->rulesets[policy->interfaces[interface].ruleset];
+	uint32_t first = judge->seats[interface].first_bit;
+
+	for (uint32_t i = 0; i < ruleset->n_rules && first + i != trace->rule; i++) {
+		uint32_t bit = first + i;
+
+		if (trace->matched[bit / ROW_WORD_BITS] >> bit % ROW_WORD_BITS & 1 &&
+		    rule_would_decide(&ruleset->rules[i]))
+			return i;
+	}
+	return ORACLE_NO_RULE;
+}
+
+/* By the program, which counts. */
+static int judge_by_program(const struct judge *judge, size_t interface, const uint8_t *frame,
+			    size_t len, struct judged *ret, struct diags *diags)
+{
+	const struct seat *seat = &judge->seats[interface];
 	const struct trace *trace;
+	struct probe_answer answer;
 	int r;
 
-	r = probe_run_many(seat->probe, frame, len, &trace);
+	if (judge->options.shadows) {
+		r = probe_run(seat->probe, frame, len, &answer, NULL);
+		trace = &answer.trace;
+	} else {
+		r = probe_run_many(seat->probe, frame, len, &trace);
+	}
 	if (r < 0) {
 		diag_error(diags, NULL, "the kernel does not run the program on %zu bytes: %s", len,
 			   strerror(-r));
@@ -152,6 +177,8 @@ static int judge_by_program(const struct seat *seat, const uint8_t *frame, size_
 	ret->verdict = (enum verdict)trace->verdict;
 	ret->reason = (enum reason)trace->reason;
 	ret->rule = trace->rule == TRACE_NO_RULE ? ORACLE_NO_RULE : trace->rule - seat->first_bit;
+	if (judge->options.shadows)
+		ret->shadow = shadow_of(judge, interface, trace);
 	return 0;
 }
 
@@ -166,6 +193,7 @@ int judge_frame(struct judge *judge, const uint8_t *frame, size_t len, struct ju
 	if (len > PROBE_MAX_FRAME) /* the oracle could, but is to answer the same */
 		return -E2BIG;
 	ret->interface = interface;
+	ret->shadow = ORACLE_NO_RULE;
 	if (interface == ORACLE_NO_INTERFACE) {
 		ret->verdict = VERDICT_PASS;
 		ret->reason = REASON_NONE;
@@ -181,8 +209,8 @@ int judge_frame(struct judge *judge, const uint8_t *frame, size_t len, struct ju
 	}
 	/* What is shorter than an Ethernet header is malformed, whoever judges, and the kernel gives
 	 * it to no program. */
-	if (judge->engine == ENGINE_PROGRAM && len >= ETHERNET_HEADER)
-		return judge_by_program(seat, frame, len, ret, diags);
+	if (judge->options.engine == ENGINE_PROGRAM && len >= ETHERNET_HEADER)
+		return judge_by_program(judge, interface, frame, len, ret, diags);
 	judge_by_oracle(judge, interface, frame, len, ret);
 	return 0;
 }

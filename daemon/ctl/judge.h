@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * judge.h: a policy, as it would judge the packets that arrive on one port: by the real program, run
- * with counters of its own, or by the oracle, which needs no privileges. Live sets are empty, and
- * targets of redirects are there.
+ * with counters of its own, or by the oracle, which needs no privileges. Targets of redirects are
+ * there.
  */
 #pragma once
 
@@ -17,12 +17,21 @@ enum engine { ENGINE_PROGRAM, ENGINE_ORACLE };
 bool engine_parse(const char *text, enum engine *ret);
 const char *engine_name(enum engine engine);
 
+struct live_maps;
+
+struct judge_options {
+	enum engine engine;
+	struct live_maps
+		*live; /* ENGINE_PROGRAM: what live sets hold; must outlive it; NULL: nothing */
+	bool shadows;  /* tell judged.shadow, at twice the cost */
+};
+
 struct judge;
 
 /* The packets arrive on the port of this interface of the policy, which must outlive the judge. 0, or
  * negative errno with the reason in diags. */
 int judge_open(const struct policy *policy, const struct tables *tables, size_t interface,
-	       enum engine engine, struct judge **ret, struct diags *diags);
+	       const struct judge_options *options, struct judge **ret, struct diags *diags);
 struct judge *judge_close(struct judge *judge); /* NULL is fine; returns NULL */
 
 static inline void judge_closep(struct judge **judge)
@@ -36,6 +45,7 @@ struct judged {
 	enum verdict verdict;
 	enum reason reason; /* REASON_NONE when a rule decided */
 	size_t rule;        /* that rule's index in its ruleset, or ORACLE_NO_RULE */
+	size_t shadow; /* likewise, of the first shadow that would have decided; if it is asked for */
 };
 
 /* Judge a frame and count it. -E2BIG: it is larger than any that the program can be given; negative

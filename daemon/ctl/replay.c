@@ -159,7 +159,8 @@ static int open_judge(struct replay *replay, bool per_packet)
 {
 	const struct options *options = replay->options;
 	struct candidate *candidate = &replay->candidate;
-	int r = judge_open(candidate->policy, candidate->tables, replay->interface, options->engine,
+	const struct judge_options how = { .engine = options->engine };
+	int r = judge_open(candidate->policy, candidate->tables, replay->interface, &how,
 			   &replay->judge, &candidate->diags);
 
 	if (r == -EPERM || r == -EACCES) {

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "request.h"
@@ -76,33 +75,6 @@ static int run_once(const struct options *options)
 	return EXIT_OK;
 }
 
-/* On a terminal, the frame replaces the last one, and what does not fit is left out. */
-static void show_frame(const char *frame)
-{
-	struct winsize size = {};
-	size_t rows, line = 0;
-
-	if (!isatty(STDOUT_FILENO)) {
-		printf("%s\n", frame);
-		return;
-	}
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 3)
-		rows = 24;
-	else
-		rows = size.ws_row;
-	fputs("\033[H\033[J", stdout);
-	while (*frame && line < rows - 2) {
-		const char *end = strchrnul(frame, '\n');
-
-		fwrite(frame, 1, (size_t)(end - frame), stdout);
-		putchar('\n');
-		frame = *end ? end + 1 : end;
-		line++;
-	}
-	if (*frame)
-		fputs("(more lines than the terminal has)", stdout);
-}
-
 /* One reply of the stream. False: output is gone, or memory. */
 static bool show(const struct options *options, const json_t *stats, const json_t *previous,
 		 double seconds)
@@ -121,7 +93,7 @@ static bool show(const struct options *options, const json_t *stats, const json_
 		stats_view(stats, previous, seconds, stream, wants_color(options));
 		if (fclose(stream) != 0)
 			return false;
-		show_frame(frame);
+		text_show_frame(frame);
 	}
 	return fflush(stdout) == 0;
 }

@@ -2,6 +2,8 @@
 /* Safe text, colour and tables for people. See text.h. */
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "text.h"
 #include "util.h"
@@ -194,4 +196,30 @@ void table_free(struct table *table)
 	free(table->cells);
 	table->cells = NULL;
 	table->n_cells = table->size = 0;
+}
+
+void text_show_frame(const char *frame)
+{
+	struct winsize size = {};
+	size_t rows, line = 0;
+
+	if (!isatty(STDOUT_FILENO)) {
+		printf("%s\n", frame);
+		return;
+	}
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 3)
+		rows = 24;
+	else
+		rows = size.ws_row;
+	fputs("\033[H\033[J", stdout);
+	while (*frame && line < rows - 2) {
+		const char *end = strchrnul(frame, '\n');
+
+		fwrite(frame, 1, (size_t)(end - frame), stdout);
+		putchar('\n');
+		frame = *end ? end + 1 : end;
+		line++;
+	}
+	if (*frame)
+		fputs("(more lines than the terminal has)", stdout);
 }

@@ -25,6 +25,9 @@ void text_printf(FILE *stream, const char *format, const char *text)
 /* Lines and tabs stay, all else is made safe; ends with a newline. */
 void text_print_lines(FILE *stream, const char *text);
 
+/* On a terminal, the frame, of lines, replaces the last one, and what does not fit is left out. */
+void text_show_frame(const char *frame);
+
 /* On stdout: a terminal, not "dumb", NO_COLOR unset or empty, no --no-color. */
 bool wants_color(const struct options *options);
 

@@ -125,6 +125,10 @@ int live_maps_assign(struct live_maps *maps, const char *name, uint32_t *ret_slo
 	}
 	kernel_forget();
 	snprintf(maps->names[slot].text, NAME_LEN, "%s", name);
+	if (maps->view) {
+		*ret_slot = slot;
+		return 0;
+	}
 	r = open_slot(maps, slot, diags);
 	if (r >= 0) {
 		r = write_registry(maps, slot, false);
@@ -143,6 +147,8 @@ int live_maps_forget(struct live_maps *maps, uint32_t slot)
 {
 	int r;
 
+	if (maps->view)
+		return -EROFS;
 	if (!live_maps_name(maps, slot))
 		return -ENOENT;
 	for (enum family family = 0; family < N_FAMILIES; family++)
@@ -213,6 +219,8 @@ int live_maps_put(struct live_maps *maps, uint32_t slot, const struct live_prefi
 	};
 	int r = 0;
 
+	if (maps->view)
+		return -EROFS;
 	if (!live_maps_name(maps, slot))
 		return -ENOENT;
 	if (comment && comment[0])
@@ -229,6 +237,8 @@ int live_maps_remove(struct live_maps *maps, uint32_t slot, const struct live_pr
 {
 	int r;
 
+	if (maps->view)
+		return -EROFS;
 	if (!live_maps_name(maps, slot))
 		return -ENOENT;
 	r = tables_delete(maps->new_slot == slot ? &maps->new : &maps->tables[slot], prefix);
@@ -423,7 +433,7 @@ static int load_registry(struct live_maps *maps, struct diags *diags)
 			continue;
 		maps->names[slot] = name;
 		maps->restored[slot] = owner.restored == 1;
-		r = open_slot(maps, slot, diags);
+		r = maps->view ? 0 : open_slot(maps, slot, diags);
 	}
 	return r;
 }
@@ -441,6 +451,39 @@ int live_maps_open(const struct pins *pins, struct live_maps **ret, struct diags
 		r = open_maps(pins, maps, diags);
 	if (r >= 0)
 		r = map_state(maps, diags);
+	if (r >= 0)
+		r = load_registry(maps, diags);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(maps);
+	return 0;
+}
+
+static int view_maps(const struct pins *pins, struct live_maps *maps, struct diags *diags)
+{
+	int r = tables_view_arrays(pins, maps, diags);
+
+	if (r >= 0)
+		r = maps->registry_fd =
+			pinned_view(pins, LIVE_FOLDER, "registry", &registry_kind, diags);
+	if (r >= 0)
+		r = maps->state_fd = pinned_view(pins, LIVE_FOLDER, "state", &state_kind, diags);
+	return r;
+}
+
+int live_maps_view(const char *pin_dir, struct live_maps **ret, struct diags *diags)
+{
+	_cleanup_(live_maps_closep) struct live_maps *maps = live_maps_new();
+	struct pins pins = { .lock_fd = -1 };
+	int r;
+
+	if (!maps)
+		return -ENOMEM;
+	if (snprintf(pins.path, sizeof(pins.path), "%s", pin_dir) >= (int)sizeof(pins.path))
+		return -ENAMETOOLONG;
+	maps->view = true;
+	kernel_forget();
+	r = view_maps(&pins, maps, diags);
 	if (r >= 0)
 		r = load_registry(maps, diags);
 	if (r < 0)

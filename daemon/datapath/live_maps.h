@@ -23,6 +23,13 @@ struct live_maps;
 /* Open the pinned ones, or make and pin new ones (pins NULL: private, not pinned). What is pinned is
  * checked; what does not fit is refused with a diag, not believed. */
 int live_maps_open(const struct pins *pins, struct live_maps **ret, struct diags *diags);
+/*
+ * live_maps_view() - the pinned ones, for programs that look at them beside those of the daemon, whose
+ * lock this does not take: they see entries as these come and go. Only _find(), _name(), the fds and
+ * _assign() may be asked of a view; a set that has no slot gets one of which nobody else knows, so
+ * it is empty. -ENOENT: nothing is pinned there.
+ */
+int live_maps_view(const char *pin_dir, struct live_maps **ret, struct diags *diags);
 struct live_maps *live_maps_close(struct live_maps *maps); /* NULL is fine; returns NULL */
 
 /* For the programs; still the live_maps'. The first is an ARRAY_OF_MAPS. */

@@ -34,6 +34,7 @@ struct live_maps {
 	struct tables_of tables[MAX_LIVE_SETS]; /* in the bank that packets use */
 	struct tables_of new;                   /* between begin and commit */
 	uint32_t new_slot;                      /* NO_SLOT: no replacement is under way */
+	bool view;                              /* nothing can be changed; tables are not open */
 };
 
 #define NO_SLOT UINT32_MAX
@@ -42,6 +43,7 @@ struct live_maps {
 /* --- live_tables.c --- */
 
 int tables_open_arrays(const struct pins *pins, struct live_maps *maps, struct diags *diags);
+int tables_view_arrays(const struct pins *pins, struct live_maps *maps, struct diags *diags);
 enum family table_family(enum live_table table);
 void tables_close(struct tables_of *tables);
 /* How large hash tables of so many entries of each family are to begin. */

@@ -320,3 +320,13 @@ int tables_open_arrays(const struct pins *pins, struct live_maps *maps, struct d
 	}
 	return r;
 }
+
+int tables_view_arrays(const struct pins *pins, struct live_maps *maps, struct diags *diags)
+{
+	int r = 0;
+
+	for (enum live_table table = 0; r >= 0 && table < N_LIVE_TABLES; table++)
+		r = maps->arrays_fd[table] =
+			pinned_view(pins, LIVE_FOLDER, array_names[table], &array_kind, diags);
+	return r;
+}

@@ -6,17 +6,15 @@
 #include "kernel.h"
 #include "util.h"
 
-int pinned_get(const struct pins *pins, const char *folder, const char *name,
-	       const struct bpf_map_info *kind, struct diags *diags)
+/* What the fd, or the negative errno, of the pin is good for. Takes the fd over. */
+static int check(const struct pins *pins, const char *folder, const char *name, int fd_taken,
+		 const struct bpf_map_info *kind, struct diags *diags)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = fd_taken;
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 	int r;
 
-	if (!pins)
-		return -ENOENT;
-	fd = pins_get(pins, "%s/%s", folder, name);
 	if (fd == -ENOENT)
 		return fd;
 	r = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &len);
@@ -32,6 +30,24 @@ int pinned_get(const struct pins *pins, const char *folder, const char *name,
 		return -EINVAL;
 	}
 	return TAKE_FD(fd);
+}
+
+int pinned_get(const struct pins *pins, const char *folder, const char *name,
+	       const struct bpf_map_info *kind, struct diags *diags)
+{
+	if (!pins)
+		return -ENOENT;
+	return check(pins, folder, name, pins_get(pins, "%s/%s", folder, name), kind, diags);
+}
+
+int pinned_view(const struct pins *pins, const char *folder, const char *name,
+		const struct bpf_map_info *kind, struct diags *diags)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = BPF_F_RDONLY);
+	char path[PATH_MAX];
+	int r = pins_path(pins, path, "%s/%s", folder, name);
+
+	return check(pins, folder, name, r < 0 ? r : bpf_obj_get_opts(path, &options), kind, diags);
 }
 
 int pinned_open(const struct pins *pins, const char *folder, const char *name,

@@ -95,6 +95,13 @@ static struct probe *probe_new(void)
 int probe_open(const struct policy *policy, const struct tables *tables, size_t interface,
 	       bool redirects_exist, struct probe **ret, struct diags *diags)
 {
+	return probe_open_live(policy, tables, interface, redirects_exist, NULL, ret, diags);
+}
+
+int probe_open_live(const struct policy *policy, const struct tables *tables, size_t interface,
+		    bool redirects_exist, struct live_maps *live, struct probe **ret,
+		    struct diags *diags)
+{
 	_cleanup_(probe_closep) struct probe *probe = probe_new();
 	size_t n_rules = policy->rulesets[policy->interfaces[interface].ruleset].n_rules;
 	_cleanup_free_ struct rule_action *actions = calloc(n_rules + 1, sizeof(*actions));
@@ -110,10 +117,12 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 		actions[i].slot = INTERFACE_BLOCK + i;
 	}
 	config.n_actions = n_rules;
-	if (policy->n_live_sets)
+	if (policy->n_live_sets && !live) {
 		r = live_maps_open(NULL, &probe->live, diags);
+		live = probe->live;
+	}
 	if (r >= 0)
-		r = live_slots_assign(policy, probe->live, slots, diags);
+		r = live_slots_assign(policy, live, slots, diags);
 	if (r >= 0)
 		r = live_slots_in_extras(slots, tables, &extras);
 	if (r >= 0)
@@ -123,7 +132,7 @@ int probe_open(const struct policy *policy, const struct tables *tables, size_t 
 					&probe->maps, diags);
 	if (r < 0)
 		return r;
-	probe->maps.live = probe->live;
+	probe->maps.live = live;
 	live_slots_in_config(slots, &config);
 	for (size_t i = 0; r >= 0 && redirects_exist && i < policy->n_redirects; i++)
 		r = ruleset_maps_set_redirect(&probe->maps, i, LOOPBACK_IFINDEX);

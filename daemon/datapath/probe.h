@@ -26,6 +26,11 @@ struct probe_answer {
 int probe_open(const struct policy *policy, const struct tables *tables, size_t interface,
 	       bool redirects_exist, struct probe **ret, struct diags *diags);
 
+/* The same, with these live sets, which must outlive it, instead of empty ones of its own; NULL: those. */
+int probe_open_live(const struct policy *policy, const struct tables *tables, size_t interface,
+		    bool redirects_exist, struct live_maps *live, struct probe **ret,
+		    struct diags *diags);
+
 struct ruleset_maps;
 
 /* A probe over maps that live elsewhere and must outlive it: a smoke test of what is about to

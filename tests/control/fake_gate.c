@@ -5,7 +5,7 @@
  * folder decide how it behaves; each call of a function that changes something is appended
  * to the file "calls" there.
  *
- *   fail-reload, fail-check, fail-switch, fail-detach, fail-read: that fails (…-silently:
+ *   fail-reload, fail-check, fail-switch, fail-trial, fail-detach, fail-read: that fails (…-silently:
  *   without a diagnostic); big: many rules, so that answers are large; frozen: counters stand
  *   still; self: $self is used, and could not be kept current; ugly: names and texts try to be control
  *   sequences; set-aside: the policy file is not what is in force. For config, no-history, slow
@@ -322,6 +322,28 @@ int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame,
 		strcpy(made.rule, "rule-0");
 	*ret = made;
 	return 0;
+}
+
+/* The file "ring" of the scenario has the path that is told. */
+int gate_trial_start(struct gate *gate, uint32_t seconds, uint32_t one_in, struct gate_trial *ret,
+		     struct diags *diags)
+{
+	_cleanup_fclose_ FILE *file = fake_gate_open(gate, "ring");
+
+	fake_gate_note(gate, "trial %u %u", seconds, one_in);
+	if (fake_gate_has(gate, "fail-trial") || fake_gate_has(gate, "fail-trial-silently"))
+		return fake_gate_fails(gate, "trial", diags);
+	*ret = (struct gate_trial){ .generation = gate->generation,
+				    .until_usec = 1700000000000000 + seconds * UINT64_C(1000000) };
+	if (!file || !fgets(ret->ring, sizeof(ret->ring), file))
+		strcpy(ret->ring, "/nowhere/samples");
+	return 0;
+}
+
+int gate_trial_stop(struct gate *gate, struct diags *diags)
+{
+	fake_gate_note(gate, "trial-end");
+	return fake_gate_fails(gate, "trial", diags);
 }
 
 int gate_get_rules(struct gate *gate, struct gate_rules *ret)

@@ -52,12 +52,13 @@ Sets that hold it:
   dport in $web
 
 Rules that matched, in order:
-RULE   ACTION  EFFECT   PLACE    MATCH
-seen   count   counts   FILE:12  src: $bad
-maybe  drop    shadow   FILE:13  src: $bad
-web    pass    decides  FILE:15  proto: tcp, dport: $web
+RULE   ACTION  EFFECT        PLACE    MATCH
+seen   count   counts        FILE:12  src: $bad
+maybe  drop    would-decide  FILE:13  src: $bad
+web    pass    decides       FILE:15  proto: tcp, dport: $web
 
 pass, by the rule web
+The shadow rule maybe would have decided: drop
 
 Note: the policy file has live sets, which are empty here; explain without FILE asks those in force
 """

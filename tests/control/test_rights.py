@@ -12,7 +12,8 @@ from harness import GATE, GROUP_ID, SERVICE, Client, Server, as_user, main
 
 LOOK = [SERVICE + "GetInfo", GATE + "Status", GATE + "Stats", GATE + "Rules", GATE + "Check",
         GATE + "History"]
-CHANGE = [GATE + "Reload", GATE + "Confirm", GATE + "Rollback", GATE + "Off", GATE + "On", GATE + "Detach", GATE + "Policy"]
+CHANGE = [GATE + "Reload", GATE + "Confirm", GATE + "Rollback", GATE + "Off",
+          GATE + "On", GATE + "Detach", GATE + "Policy", GATE + "Trial", GATE + "TrialEnd"]
 
 
 class Rights(unittest.TestCase):

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "live_bench.h"
+#include "probe.h"
 #include "scratch.h"
 #include "util.h"
 
@@ -197,6 +198,94 @@ static void test_no_disk(void **state)
 	assert_int_equal(count_entries(bench), 2);
 }
 
+/* A policy with the live set "banned", and another that the daemon knows nothing of; what is in either is
+ * dropped. */
+static struct probe *open_probe(struct live_maps *live, struct policy *policy,
+				struct tables **tables, struct diags *diags)
+{
+	struct probe *probe = NULL;
+	uint32_t ruleset = build_ruleset(policy, "p", VERDICT_PASS);
+
+	build_live_address(build_rule(policy, ruleset, "ours", VERDICT_DROP), ADDRESS_SRC,
+			   build_live_set(policy, "ours"));
+	build_live_address(build_rule(policy, ruleset, "banned", VERDICT_DROP), ADDRESS_SRC,
+			   build_live_set(policy, "banned"));
+	build_interface(policy, "lan", ruleset);
+	assert_int_equal(tables_compile(policy, tables, diags), 0);
+	assert_int_equal(probe_open_live(policy, *tables, 0, true, live, &probe, diags), 0);
+	return probe;
+}
+
+static enum verdict judge(struct probe *probe, uint32_t source)
+{
+	uint8_t frame[34] = { [12] = 0x08, [14] = 0x45, [17] = 20, [22] = 64, [23] = 253 };
+	struct probe_answer answer;
+
+	for (int i = 0; i < 4; i++)
+		frame[26 + i] = (uint8_t)(source >> (24 - 8 * i));
+	assert_int_equal(probe_run(probe, frame, sizeof(frame), &answer, NULL), 0);
+	return (enum verdict)answer.trace.verdict;
+}
+
+/* Who looks on sees entries come and go, and a replacement; and can change nothing. */
+static void test_view(void **state)
+{
+	struct live_bench *bench = *state;
+	_cleanup_(policy_freep) struct policy *policy = build_policy();
+	struct live_request request = { prefix_of("192.0.2.9"), 60, NULL };
+	const struct live_times times = { .end = LIVE_FOREVER };
+	struct live_prefix prefix = prefix_of("192.0.2.77");
+	struct live_result result = {};
+	struct tables *tables = NULL;
+	struct live_maps *view = NULL;
+	struct probe *probe;
+	uint32_t slot, ours;
+
+	take_banned(bench, false);
+	must_add(bench, "192.0.2.1", 60, NULL);
+	assert_int_equal(live_maps_view(scratch_path, &view, &bench->diags), 0);
+	assert_int_equal(live_maps_find(view, "ours", &slot), -ENOENT);
+	probe = open_probe(view, policy, &tables, &bench->diags);
+	expect_silence(&bench->diags);
+	assert_int_equal(judge(probe, 0xc0000201), VERDICT_DROP);
+	assert_int_equal(judge(probe, 0xc0000202), VERDICT_PASS);
+	must_add(bench, "192.0.2.2", 60, NULL);
+	must_add(bench, "192.0.3.0/24", 60, NULL);
+	assert_int_equal(judge(probe, 0xc0000202), VERDICT_DROP);
+	assert_int_equal(judge(probe, 0xc0000303), VERDICT_DROP);
+	assert_int_equal(
+		live_sets_replace(bench->sets, "banned", &request, 1, &result, &bench->diags), 0);
+	assert_int_equal(judge(probe, 0xc0000201), VERDICT_PASS);
+	assert_int_equal(judge(probe, 0xc0000209), VERDICT_DROP);
+
+	/* Its set has no entries, and the daemon knows nothing of it. */
+	assert_int_equal(live_maps_find(view, "ours", &ours), 0);
+	assert_null(live_maps_name(bench->maps, ours));
+	assert_int_equal(live_maps_find(view, "banned", &slot), 0);
+	assert_true(live_maps_put(view, slot, &prefix, &times, LIVE_FOREVER, NULL) < 0);
+	assert_true(live_maps_forget(view, slot) < 0);
+	assert_int_equal(judge(probe, 0xc000024d), VERDICT_PASS);
+	assert_int_equal(judge(probe, 0xc0000209), VERDICT_DROP);
+	probe_close(probe);
+	tables_free(tables);
+	live_maps_close(view);
+	assert_true(holds(bench, "192.0.2.9"));
+	assert_int_equal(count_entries(bench), 1);
+}
+
+static void test_view_of_nothing(void **state)
+{
+	struct live_bench *bench = *state;
+	struct live_maps *view = NULL;
+
+	live_bench_close(bench);
+	assert_int_equal(pins_remove(&bench->pins, "live"), 0);
+	assert_int_equal(live_maps_view(scratch_path, &view, &bench->diags), -ENOENT);
+	expect_silence(&bench->diags);
+	assert_null(view);
+	live_bench_open(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +297,8 @@ int main(void)
 		TEST(test_reboot_without_persist),
 		TEST(test_persist_later),
 		TEST(test_no_disk),
+		TEST(test_view),
+		TEST(test_view_of_nothing),
 #undef TEST
 	};
 

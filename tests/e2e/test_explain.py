@@ -43,7 +43,7 @@ class Live(unittest.TestCase):
             said = self.explain(gate, "--src", "203.0.113.9", "--dport", "80")
             self.assertEqual((said["verdict"], said["rule"], said["reason"]), ("drop", "web", None))
             self.assertEqual([(r["name"], r["effect"]) for r in said["rules"]],
-                             [("seen", "counts"), ("maybe", "shadow"), ("web", "decides")])
+                             [("seen", "counts"), ("maybe", "would-decide"), ("web", "decides")])
             self.assertEqual(said["sets"], [{"name": "listed", "field": "src", "live": False}])
             self.assertTrue(said["rules"][0]["place"].endswith("gate.yaml:11"), said["rules"])
             self.assertIsNone(said["note"])

@@ -342,6 +342,17 @@ int gate_explain(struct gate *gate, const char *interface, const uint8_t *frame,
 	return -ENOTSUP;
 }
 
+int gate_trial_start(struct gate *gate, uint32_t seconds, uint32_t one_in, struct gate_trial *ret,
+		     struct diags *diags)
+{
+	return -ENOTSUP;
+}
+
+int gate_trial_stop(struct gate *gate, struct diags *diags)
+{
+	return -ENOTSUP;
+}
+
 int gate_set_off(struct gate *gate, const char *interface, bool off, struct diags *diags)
 {
 	note("set-off %s %d", interface ?: "all", off);
