@@ -126,6 +126,22 @@ static void note_synced(int fd)
 	}
 }
 
+/* A folder was renamed: what is known of names in it, by the changes before. */
+static void follow(unsigned int before, const char *from, const char *to)
+{
+	size_t n = strlen(from);
+	char rest[PATH];
+
+	for (unsigned int i = 0; i < before; i++) {
+		char *name = log_of->items[i].name;
+
+		if (strncmp(name, from, n) != 0 || name[n] != '/')
+			continue;
+		strcpy(rest, name + n);
+		snprintf(name, PATH, "%.*s%s", PATH / 2, to, rest);
+	}
+}
+
 /* --- the calls --------------------------------------------------------------------------- */
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t n)
@@ -186,6 +202,8 @@ int __wrap_renameat(int from, const char *old, int to, const char *new)
 	r = __real_renameat(from, old, to, new);
 	if (r && i < MOST)
 		log_of->n--;
+	else if (i < MOST)
+		follow(i, log_of->items[i].name, log_of->items[i].to);
 	return r;
 }
 
@@ -210,18 +228,17 @@ int __wrap_unlinkat(int at, const char *name, int flags)
 static void take_back(unsigned int i)
 {
 	const char *name = log_of->items[i].name, *to = log_of->items[i].to;
-	_cleanup_free_ char *command = NULL;
 
 	switch (log_of->items[i].change) {
 	case CREATED:
 		unlink(name);
 		break;
 	case MADE:
-		assert_true(asprintf(&command, "rm -rf %s", name) > 0);
-		assert_int_equal(system(command), 0);
+		run("rm -rf %s", name);
 		break;
 	case RENAMED:
 		rename(to, name);
+		follow(i, to, name);
 		if (log_of->items[i].replaced)
 			link(saved(i), to);
 		break;
@@ -265,11 +282,7 @@ void calls_init(void)
 
 void calls_begin(void)
 {
-	_cleanup_free_ char *command = NULL;
-
 	shared->mishaps.on = false;
 	log_of->n = 0;
-	assert_true(asprintf(&command, "rm -rf %s/saved; mkdir %s/saved", state_dir, state_dir) >
-		    0);
-	assert_int_equal(system(command), 0);
+	run("rm -rf %s/saved; mkdir %s/saved", state_dir, state_dir);
 }

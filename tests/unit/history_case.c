@@ -32,10 +32,8 @@ int setup(void **state)
 
 int teardown(void **state)
 {
-	_cleanup_free_ char *command = NULL;
-
-	assert_true(asprintf(&command, "rm -rf %s", state_dir) > 0);
-	return system(command);
+	run("rm -rf %s", state_dir);
+	return 0;
 }
 
 struct policy *make_policy(unsigned int number, unsigned int list)
@@ -128,6 +126,17 @@ void check_entry(struct history *history, uint64_t id, unsigned int number, unsi
 	assert_same_policy(expected, policy, path, path);
 	policy_free(policy);
 	policy_free(expected);
+}
+
+void run(const char *format, ...)
+{
+	_cleanup_free_ char *command = NULL;
+	va_list args;
+
+	va_start(args, format);
+	assert_true(vasprintf(&command, format, args) > 0);
+	va_end(args);
+	assert_int_equal(system(command), 0);
 }
 
 const char *in_folder(const char *format, ...)

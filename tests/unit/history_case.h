@@ -29,6 +29,9 @@ int try_add(struct history *history, unsigned int number, unsigned int list,
 void check_entry(struct history *history, uint64_t id, unsigned int number, unsigned int list,
 		 enum history_state state);
 
+/* By the shell; it must succeed. */
+void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A path in the folder of the history. */
 const char *in_folder(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* How many files or folders there are in a folder; -1: there is no such. */

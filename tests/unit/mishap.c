@@ -2,8 +2,14 @@
 /* mishap.c: see mishap.h. */
 #include "mishap.h"
 
-#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 bool mishap_strikes(struct mishaps *mishaps, bool may_halve)
@@ -27,4 +33,17 @@ void mishap_prepare(struct mishaps *mishaps, enum mishap mishap, int error, int 
 	*mishaps = (struct mishaps){
 		.calls_left = calls, .mishap = mishap, .error = error, .on = true
 	};
+}
+
+bool mishap_in_child(struct mishaps *mishaps, void (*live)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		live();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), mishaps->happened ? MISHAP_STATUS : 0);
+	return mishaps->happened;
 }

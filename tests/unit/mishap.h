@@ -24,3 +24,5 @@ struct mishaps {
 bool mishap_strikes(struct mishaps *mishaps, bool may_halve);
 /* Let it happen at the call behind so many. */
 void mishap_prepare(struct mishaps *mishaps, enum mishap mishap, int error, int calls);
+/* In a child that calls live(), which ends by _exit(0). Did it happen? */
+bool mishap_in_child(struct mishaps *mishaps, void (*live)(void));

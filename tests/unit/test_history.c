@@ -102,15 +102,11 @@ static void lists_are_shared(void **state)
 {
 	struct history *history = open_good();
 	struct stat before, after;
-	char command[PATH_MAX];
 
 	add(history, 1, 1, HISTORY_CONFIRMED);
-	snprintf(command, sizeof(command), "mv %s/* %s/the-list", in_folder("lists"), state_dir);
-	assert_int_equal(system(command), 0);
-	snprintf(command, sizeof(command),
-		 "n=$(sha256sum <%s/the-list); mv %s/the-list %s/${n%%%% *}", state_dir, state_dir,
-		 in_folder("lists"));
-	assert_int_equal(system(command), 0); /* its name is its SHA-256 */
+	run("mv %s/* %s/the-list", in_folder("lists"), state_dir);
+	run("n=$(sha256sum <%s/the-list); mv %s/the-list %s/${n%%%% *}", state_dir, state_dir,
+	    in_folder("lists")); /* its name is its SHA-256 */
 	assert_int_equal(stat(in_folder("lists"), &before), 0);
 	add(history, 2, 1, HISTORY_CONFIRMED);
 	assert_int_equal(stat(in_folder("lists"), &after), 0);
@@ -280,19 +276,16 @@ static void pruning(void **state)
 static void numbers(void **state)
 {
 	struct history *history = open_good();
-	char command[PATH_MAX];
 
 	add(history, 1, 1, HISTORY_CONFIRMED);
 	add(history, 2, 1, HISTORY_CONFIRMED);
 	history_close(history);
-	snprintf(command, sizeof(command), "rm -r %s", in_folder("2"));
-	assert_int_equal(system(command), 0);
+	run("rm -r %s", in_folder("2"));
 	history = open_good();
 	assert_int_equal(add(history, 3, 1, HISTORY_CONFIRMED), 3);
 	history_close(history);
-	snprintf(command, sizeof(command), "rm %s; mkdir %s/999999999999999998 %s/0 %s/07 %s/4x",
-		 in_folder("last"), folder, folder, folder, folder);
-	assert_int_equal(system(command), 0);
+	run("rm %s; mkdir %s/999999999999999998 %s/0 %s/07 %s/4x", in_folder("last"), folder,
+	    folder, folder, folder);
 	{
 		_cleanup_(diags_free) struct diags diags = { 0 };
 		uint64_t id = 0;

@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "history_calls.h"
@@ -46,18 +45,6 @@ static void live(void)
 		shared->n_acknowledged++;
 	shared->n_acknowledged++;
 	_exit(0);
-}
-
-static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void run(const char *format, ...)
-{
-	_cleanup_free_ char *command = NULL;
-	va_list args;
-
-	va_start(args, format);
-	assert_true(vasprintf(&command, format, args) > 0);
-	va_end(args);
-	assert_int_equal(system(command), 0);
 }
 
 /* The history as it was before. */
@@ -147,18 +134,9 @@ static void check_survived(void)
 
 static bool run_child(enum mishap mishap, int calls)
 {
-	int status;
-	pid_t pid;
-
 	mishap_prepare(&shared->mishaps, mishap, 0, calls);
 	shared->mishaps.on = false; /* until the history is open */
-	pid = fork();
-	if (!pid)
-		live();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), shared->mishaps.happened ? MISHAP_STATUS : 0);
-	return shared->mishaps.happened;
+	return mishap_in_child(&shared->mishaps, live);
 }
 
 /* seed negative: the power stays. */

@@ -49,18 +49,6 @@ static int setup_three(void **state)
 	return 0;
 }
 
-static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void run(const char *format, ...)
-{
-	_cleanup_free_ char *command = NULL;
-	va_list args;
-
-	va_start(args, format);
-	assert_true(vasprintf(&command, format, args) > 0);
-	va_end(args);
-	assert_int_equal(system(command), 0);
-}
-
 /* The others are whole, and what comes goes on. */
 static void check_rest(struct history *history)
 {

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "journal.h"
 #include "journal_calls.h"
@@ -117,19 +116,8 @@ static void check_survived(void)
 
 static bool run_child(enum mishap mishap, int calls)
 {
-	int status;
-	pid_t pid;
-
-	shared->mishaps.mishap = mishap;
-	shared->mishaps.calls_left = calls;
-	shared->mishaps.on = true;
-	pid = fork();
-	if (!pid)
-		live();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), shared->mishaps.happened ? MISHAP_STATUS : 0);
-	return shared->mishaps.happened;
+	mishap_prepare(&shared->mishaps, mishap, 0, calls);
+	return mishap_in_child(&shared->mishaps, live);
 }
 
 static void die_everywhere(enum mishap mishap, bool power)
