@@ -65,6 +65,12 @@ static void set_state(struct gate *gate, uint64_t number, enum history_state sta
 		history_set_state(gate->history, number, state, diags);
 }
 
+/* NULL: of none. */
+static bool is_text_of(const struct history_entry *entry, const struct policy *policy)
+{
+	return entry && memcmp(entry->text_hash, policy->text_hash, sizeof(policy->text_hash)) == 0;
+}
+
 /* What a start is to begin with, if nobody has asked for anything else: what waits goes on waiting; a
  * daemon that has died comes back with what was in force; and after a boot nobody is there to look at
  * what is new. NULL: whatever the policy file holds. */
@@ -82,12 +88,11 @@ int gate_admits(const struct gate *gate, const struct policy *policy, const stru
 		struct diags *diags)
 {
 	const struct history_entry *entry;
-	bool waits = datapath_deadline(gate->datapath) != 0;
 
 	if (!gate->history || how->again || how->entry || (how->change && how->change->force))
 		return 0;
 	entry = history_refuses(gate->history, policy->text_hash);
-	if (entry && !(waits && entry->id == gate->history_in_force)) {
+	if (entry && !is_text_of(gate_history_find(gate, gate->history_in_force), policy)) {
 		diag_error(
 			diags, &(struct diag_place){ .file = gate->config_path },
 			"this is policy %llu of the history, which was undone: edit the file, or "
@@ -98,7 +103,7 @@ int gate_admits(const struct gate *gate, const struct policy *policy, const stru
 	if (!how->starting)
 		return 0;
 	entry = expected_at_start(gate);
-	if (!entry || memcmp(entry->text_hash, policy->text_hash, sizeof(policy->text_hash)) == 0)
+	if (!entry || is_text_of(entry, policy))
 		return 0;
 	diag_error(
 		diags, &(struct diag_place){ .file = gate->config_path },

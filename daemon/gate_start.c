@@ -70,8 +70,9 @@ static int go_on(const struct gate *gate)
 	log_error("the policy cannot be loaded; the adopted generation %llu goes on",
 		  (unsigned long long)manifest->generation);
 	if (manifest->uses_self)
-		log_warning("$self in it stays as it was built, whatever becomes of the addresses of "
-			    "this machine, until a reload succeeds");
+		log_warning(
+			"$self in it stays as it was built, whatever becomes of the addresses of "
+			"this machine, until a reload succeeds");
 	return 0;
 }
 
@@ -89,7 +90,8 @@ static int start(struct gate *gate, struct diags *diags)
 	r = gate_install(gate, &how, &found);
 	/* A file that may not be loaded is no failure: what was asked for last is in force. */
 	gate_note_outcome(gate, r == -ECANCELED ? 0 : r, &found);
-	number = r == -ECANCELED || (r < 0 && !armed) ? find_entry(gate) : 0;
+	/* What is no fault of the file, another start may mend: lack of memory, say. */
+	number = r == -ECANCELED || (r == -EINVAL && !armed) ? find_entry(gate) : 0;
 	diags_repeat(diags, &found, number != 0);
 	if (number) {
 		gate_set_aside(gate, gate_print_diags(&found));

@@ -117,9 +117,12 @@ static int take_over(struct live_sets *sets, struct set *set, const struct live_
 		struct live_prefix prefix = view.prefix;
 		struct kernel_side side = { .sets = sets, .set = set, .target = &prefix };
 
-		if (!live_store_find(set->store, &prefix, &had))
-			r = live_store_put(set->store, &prefix, &view.times, view.comment,
-					   live_tell_kernel, &side);
+		if (live_store_find(set->store, &prefix, &had))
+			continue;
+		r = live_store_put(set->store, &prefix, &view.times, view.comment, live_tell_kernel,
+				   &side);
+		if (r < 0) /* the next attempt must find that it is not there */
+			live_store_remove(set->store, &prefix, live_tell_kernel, &side);
 	}
 	return r < 0 ? r : 0;
 }
