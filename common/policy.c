@@ -300,3 +300,24 @@ uint32_t scalar_field_domain(unsigned int field)
 {
 	return field < N_SCALAR_FIELDS ? field_domains[field] : 0;
 }
+
+static const char *const guard_levels[] = {
+	[GUARD_ALL] = "all",
+	[GUARD_TRUSTED] = "trusted",
+	[GUARD_OFF] = "off",
+};
+
+const char *guard_level_name(enum guard_level level)
+{
+	return level < ARRAY_SIZE(guard_levels) ? guard_levels[level] : NULL;
+}
+
+bool guard_level_parse(const char *name, enum guard_level *ret)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(guard_levels); i++)
+		if (strcmp(name, guard_levels[i]) == 0) {
+			*ret = (enum guard_level)i;
+			return true;
+		}
+	return false;
+}

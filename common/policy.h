@@ -285,6 +285,13 @@ struct policy_test {
 };
 #define TEST_ANY_RULE UINT32_MAX
 
+/* What the lock-out guard counts of the connections that a change would cut. */
+enum guard_level {
+	GUARD_ALL,     /* all that are established */
+	GUARD_TRUSTED, /* those that this machine opened, BGP, and from where somebody is logged in */
+	GUARD_OFF,     /* none */
+};
+
 struct policy {
 	struct interface *interfaces;
 	size_t n_interfaces;
@@ -312,10 +319,11 @@ struct policy {
 	enum verdict fate_non_ip;    /* drop | pass */
 	bool uses_self;              /* something in it depends on the local addresses, */
 	uint32_t n_self;             /* which are so many */
-	bool fail_closed;            /* entry program with an empty slot: drop instead of pass */
-	bool partly_analysed;        /* it is too large to compare all rules: see analysis.h */
-	int64_t next_expiry;         /* when the next rule or set ends; 0: none will */
-	uint8_t hash[32]; /* SHA-256 over the SHA-256 of each file, in order of reading */
+	enum guard_level guard;
+	bool fail_closed;     /* entry program with an empty slot: drop instead of pass */
+	bool partly_analysed; /* it is too large to compare all rules: see analysis.h */
+	int64_t next_expiry;  /* when the next rule or set ends; 0: none will */
+	uint8_t hash[32];     /* SHA-256 over the SHA-256 of each file, in order of reading */
 	uint8_t text_hash
 		[32]; /* likewise, of the policy file and what it includes alone: no lists */
 };
@@ -351,6 +359,10 @@ int live_set_copy(const struct live_set *set, struct live_set *ret);
 void live_set_done(struct live_set *set);
 /* Returns NULL; NULL is fine. */
 struct set_origin *set_origin_free(struct set_origin *origin);
+
+const char *guard_level_name(enum guard_level level);
+/* False: it is the name of none. */
+bool guard_level_parse(const char *name, enum guard_level *ret);
 
 /* Names from the tables of abi.h and verdict.h; NULL past their ends. */
 const char *verdict_name(unsigned int verdict);

@@ -16,8 +16,9 @@
  * carries. */
 #define TEST_FRAGMENT_OFFSET 1480
 
-/* The packet as bytes on the wire, into a frame of TEST_FRAME_MAX bytes. Returns its length, at
- * least 60: it is padded like any Ethernet frame. Checksums are 0, since nothing looks at them. */
+/* The packet as bytes on the wire, into a frame of TEST_FRAME_MAX bytes, or of 18 more than the
+ * packet's length, at least 60, if that is known to be less. Returns its length, at least 60: it is
+ * padded like any Ethernet frame. Checksums are 0, since nothing looks at them. */
 size_t test_frame(const struct test_packet *packet, uint8_t *frame);
 
 /* Bytes of an IP packet's headers: the least that its length can be. */

@@ -149,9 +149,9 @@ static void put_upper(uint8_t *at, const struct test_packet *packet)
 size_t test_frame(const struct test_packet *packet, uint8_t *frame)
 {
 	uint8_t *at;
-	size_t len;
+	size_t len = 14 + 4 + (packet->ip ? packet->scalar[FIELD_LENGTH] : 0);
 
-	memset(frame, 0, TEST_FRAME_MAX);
+	memset(frame, 0, len > ETHERNET_MIN ? len : ETHERNET_MIN);
 	at = put_ethernet(frame, packet);
 	len = (size_t)(at - frame);
 	if (packet->ip) {

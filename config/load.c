@@ -12,6 +12,9 @@
 #include "util.h"
 
 static const struct word fail_words[] = { { "open", 0 }, { "closed", 1 }, { NULL, 0 } };
+static const struct word guard_words[] = {
+	{ "all", GUARD_ALL }, { "trusted", GUARD_TRUSTED }, { "off", GUARD_OFF }, { NULL, 0 }
+};
 static const struct word fate_words[] = {
 	{ "match", VERDICT_NONE }, { "drop", VERDICT_DROP }, { "pass", VERDICT_PASS }, { NULL, 0 }
 };
@@ -24,6 +27,17 @@ int parse_fail(struct loader *loader, const struct node *value, const struct key
 
 	if (!r)
 		loader->policy->fail_closed = closed;
+	return r;
+}
+
+int parse_guard(struct loader *loader, const struct node *value, const struct key_schema *key,
+		void *target)
+{
+	uint32_t level;
+	int r = word_parse(loader, value, guard_words, key->form, &level);
+
+	if (!r)
+		loader->policy->guard = (enum guard_level)level;
 	return r;
 }
 

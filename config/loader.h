@@ -381,7 +381,7 @@ int port_check(struct loader *loader, const struct node *node, const char *name)
 
 /* --- the parsers that schema.c names --- */
 
-key_parser parse_include, parse_fail, parse_fate_mapping, parse_sets, parse_interfaces,
+key_parser parse_include, parse_fail, parse_guard, parse_fate_mapping, parse_sets, parse_interfaces,
 	parse_rulesets;
 key_parser parse_fate, parse_fate_or_match;
 key_parser parse_protect, parse_protect_link, parse_protect_bgp;

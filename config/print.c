@@ -21,7 +21,8 @@ static const char *fate_word(enum verdict verdict)
 
 static void print_settings(const struct policy *policy, FILE *stream)
 {
-	fprintf(stream, "fail: %s\nfate:\n", policy->fail_closed ? "closed" : "open");
+	fprintf(stream, "fail: %s\nguard: %s\nfate:\n", policy->fail_closed ? "closed" : "open",
+		guard_level_name(policy->guard));
 	fprintf(stream, "  malformed: %s\n", fate_word(policy->fate_malformed));
 	fprintf(stream, "  fragments: %s\n", fate_word(policy->fate_fragments));
 	fprintf(stream, "  unknown-extension: %s\n", fate_word(policy->fate_extension));

@@ -15,6 +15,7 @@ static const struct {
 	struct shape shape;
 } shapes[] = {
 	{ parse_fail, { SHAPE_WORDS } },
+	{ parse_guard, { SHAPE_WORDS } },
 	{ parse_fate_mapping, { SHAPE_MAPPING, .mapping = &schema_fate } },
 	{ parse_sets, { SHAPE_SET, SHAPE_BY_NAME, .mapping = &schema_set } },
 	{ parse_protect, { SHAPE_MAPPING, .mapping = &schema_protect } },

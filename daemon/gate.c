@@ -131,6 +131,7 @@ struct gate *gate_free(struct gate *gate)
 {
 	if (!gate)
 		return NULL;
+	guard_live_free(gate->guard);
 	live_sets_free(gate->live);
 	datapath_close(gate->datapath);
 	list_cache_free(gate->lists);
@@ -263,14 +264,21 @@ static uint64_t deadline_of(const struct gate *gate, const struct gate_load *how
 static int put_in_force(struct gate *gate, const struct policy *policy, const struct tables *tables,
 			const struct gate_load *how, uint64_t number, struct diags *diags)
 {
+	struct gate_guard guard;
 	const struct install_options options = {
 		.how = how->how,
 		.deadline_ns = deadline_of(gate, how),
 		.history = number,
+		.guard = &guard.request,
 	};
 	int r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
 
-	return r < 0 ? r : datapath_install(gate->datapath, policy, tables, &options, diags);
+	if (r < 0)
+		return r;
+	gate_guard_begin(how, policy, &guard);
+	r = datapath_install(gate->datapath, policy, tables, &options, diags);
+	gate_guard_end(&guard, r);
+	return r;
 }
 
 /* It is in force. */
@@ -280,6 +288,7 @@ static void take_over(struct gate *gate, const struct policy *policy, const stru
 	live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
 	gate->loaded = true;
 	gate->next_expiry = (uint64_t)policy->next_expiry;
+	gate->guard_level = policy->guard;
 	free(gate->source);
 	gate->source = TAKE_PTR(*source);
 	take_self(gate, self);

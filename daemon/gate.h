@@ -234,15 +234,16 @@ int gate_trial_start(struct gate *gate, uint32_t seconds, uint32_t one_in, struc
 /* No more. None being under way is no failure. */
 int gate_trial_stop(struct gate *gate, struct diags *diags);
 
-/* Live sets: as live_sets_add() and the others of live_sets.h. */
+/* Live sets: as live_sets_add() and the others of live_sets.h. guard: which connections an entry must
+ * not cut. */
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,
-		 struct live_result *ret, struct diags *diags);
+		 enum guard_level guard, struct live_result *ret, struct diags *diags);
 int gate_set_del(struct gate *gate, const char *set, const struct live_prefix *items, size_t n,
 		 struct live_result *ret, struct diags *diags);
 int gate_set_flush(struct gate *gate, const char *set, struct live_result *ret,
 		   struct diags *diags);
 int gate_set_replace(struct gate *gate, const char *set, const struct live_request *items, size_t n,
-		     struct live_result *ret, struct diags *diags);
+		     enum guard_level guard, struct live_result *ret, struct diags *diags);
 int gate_set_test(struct gate *gate, const char *set, const struct live_prefix *prefix,
 		  struct live_listed *ret, struct diags *diags);
 int gate_set_list(struct gate *gate, const char *set, const struct live_prefix *after, size_t most,

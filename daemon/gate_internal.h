@@ -11,6 +11,7 @@
 #include "datapath.h"
 #include "gate.h"
 #include "history.h"
+#include "logins.h"
 
 struct feed {
 	struct gate_feed tell;
@@ -52,6 +53,8 @@ struct gate {
 	bool last_reload_failed;
 	char *last_reload_error;
 	struct feeds feeds;
+	enum guard_level guard_level; /* of the policy in force */
+	struct guard_live *guard;     /* of entries of live sets; NULL: none was added yet */
 };
 
 /* How a policy is loaded. */
@@ -131,6 +134,22 @@ void gate_feeds_done(struct gate *gate);
 /* 0 or -ENOMEM: ret is to be freed all the same. */
 int gate_feeds_tell(const struct gate *gate, struct gate_status *ret);
 void gate_feeds_free(struct gate_feed *feeds, size_t n); /* NULL is fine */
+
+/* --- gate_guard.c --- */
+
+/* What the lock-out guard is asked, and what it answers. */
+struct gate_guard {
+	struct guard_request request;
+	struct logins logins;
+};
+
+/* A policy is about to come in force; begin() before end(), which tells of the result. */
+void gate_guard_begin(const struct gate_load *how, const struct policy *policy,
+		      struct gate_guard *ret);
+void gate_guard_end(struct gate_guard *guard, int result);
+/* For a call that adds entries to a live set; into *guard. NULL: nothing is judged. */
+const struct live_guard *gate_guard_entries(struct gate *gate, enum guard_level level,
+					    struct live_guard *guard, struct diags *diags);
 
 /* --- gate_interfaces.c --- */
 

@@ -22,11 +22,16 @@ static int log_warnings(int r, const struct diags *diags)
 }
 
 int gate_set_add(struct gate *gate, const char *set, const struct live_request *items, size_t n,
-		 struct live_result *ret, struct diags *diags)
+		 enum guard_level guard, struct live_result *ret, struct diags *diags)
 {
-	return gate->live
-		       ? log_warnings(live_sets_add(gate->live, set, items, n, ret, diags), diags)
-		       : detached(diags);
+	struct live_guard own;
+	int r;
+
+	if (!gate->live)
+		return detached(diags);
+	r = live_sets_add(gate->live, set, items, n, gate_guard_entries(gate, guard, &own, diags),
+			  ret, diags);
+	return log_warnings(r, diags);
 }
 
 int gate_set_del(struct gate *gate, const char *set, const struct live_prefix *items, size_t n,
@@ -44,11 +49,16 @@ int gate_set_flush(struct gate *gate, const char *set, struct live_result *ret, 
 }
 
 int gate_set_replace(struct gate *gate, const char *set, const struct live_request *items, size_t n,
-		     struct live_result *ret, struct diags *diags)
+		     enum guard_level guard, struct live_result *ret, struct diags *diags)
 {
-	return gate->live ? log_warnings(live_sets_replace(gate->live, set, items, n, ret, diags),
-					 diags)
-			  : detached(diags);
+	struct live_guard own;
+	int r;
+
+	if (!gate->live)
+		return detached(diags);
+	r = live_sets_replace(gate->live, set, items, n,
+			      gate_guard_entries(gate, guard, &own, diags), ret, diags);
+	return log_warnings(r, diags);
 }
 
 int gate_set_test(struct gate *gate, const char *set, const struct live_prefix *prefix,

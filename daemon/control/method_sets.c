@@ -111,6 +111,18 @@ static void conclude(struct session *session, const char *set, int r, struct liv
 	diags_free(diags);
 }
 
+/* False: the parameter is none, and the error was queued. */
+static bool guard_of(struct session *session, const struct call *call, enum guard_level *ret)
+{
+	const char *name = string_of(call, "guard");
+
+	*ret = GUARD_ALL;
+	if (!name || guard_level_parse(name, ret))
+		return true;
+	method_invalid_parameter(session, "guard");
+	return false;
+}
+
 /* --- the methods ------------------------------------------------------------------------- */
 
 /* The array, or NULL after the error was queued. */
@@ -131,17 +143,18 @@ void run_set_add(struct session *session, const struct call *call)
 	struct live_result result = {};
 	struct diags diags = {};
 	struct bad_entry bad;
+	enum guard_level guard;
 	int r;
 
-	if (!entries)
+	if (!entries || !guard_of(session, call, &guard))
 		return;
 	r = set_entries_parse(entries, &items, &bad);
 	if (r < 0) {
 		invalid_entry(session, r, &bad);
 		return;
 	}
-	r = gate_set_add(session->control->gate, set, items, json_array_size(entries), &result,
-			 &diags);
+	r = gate_set_add(session->control->gate, set, items, json_array_size(entries), guard,
+			 &result, &diags);
 	conclude(session, set, r, &result, &diags, prefix_of_request, items);
 }
 
@@ -217,13 +230,13 @@ static void reply_staged(struct session *session)
 	session_reply(session, TAKE_PTR(answer), false);
 }
 
-static void put_in_force(struct session *session, const char *set)
+static void put_in_force(struct session *session, const char *set, enum guard_level guard)
 {
 	const struct staging *staging = session->staging;
 	struct live_result result = {};
 	struct diags diags = {};
-	int r = gate_set_replace(session->control->gate, set, staging->items, staging->n, &result,
-				 &diags);
+	int r = gate_set_replace(session->control->gate, set, staging->items, staging->n, guard,
+				 &result, &diags);
 
 	conclude(session, set, r, &result, &diags, prefix_of_request, staging->items);
 	staging_drop(session);
@@ -252,12 +265,13 @@ void run_set_replace(struct session *session, const struct call *call)
 	const char *set = method_set_name(session, call);
 	const json_t *entries = set ? array_of(session, call, "entries") : NULL;
 	const json_t *final = parameter_of(call, "final");
+	enum guard_level guard;
 	struct bad_entry bad;
 	int r;
 
 	/* what is refused here leaves a staging that the offset of the next part does not fit */
-	if (!entries || !final) {
-		if (entries)
+	if (!entries || !final || !guard_of(session, call, &guard)) {
+		if (entries && !final)
 			method_invalid_parameter(session, "final");
 		staging_drop(session);
 		return;
@@ -274,7 +288,7 @@ void run_set_replace(struct session *session, const struct call *call)
 	if (r < 0)
 		refuse_part(session, set, r);
 	else if (json_is_true(final))
-		put_in_force(session, set);
+		put_in_force(session, set, guard);
 	else
 		reply_staged(session);
 }

@@ -11,6 +11,7 @@
 #include "ctl.h"
 #include "packet_frame.h"
 #include "paths.h"
+#include "policy.h"
 #include "util.h"
 
 #define MAX_OPTIONS 80
@@ -79,6 +80,15 @@ static int set_option(struct options *options, const char *name, const char *val
 		options->config = value;
 	} else if (strcmp(name, "try") == 0) {
 		options->try_attach = true;
+	} else if (strcmp(name, "guard") == 0) {
+		enum guard_level level;
+
+		options->guard = value;
+		if (!guard_level_parse(value, &level)) {
+			fprintf(stderr, "xdpgate: --guard %s: LEVEL is all, trusted or off\n",
+				value);
+			return EXIT_USAGE;
+		}
 	} else if (strcmp(name, "quiet") == 0) {
 		options->quiet = true;
 	} else if (strcmp(name, "in") == 0) {

@@ -51,7 +51,7 @@ struct options {
 	bool if_changed;            /* reload: do nothing if just this is in force */
 	const char *confirm; /* reload, rollback, apply: undone after so long; NULL: it stays */
 	const char *message; /* likewise: what the history shall say; NULL: nothing */
-	bool force;          /* likewise: whatever the guard says, and even if it was undone */
+	bool force;          /* likewise: even if it was undone; and set: whatever the guard says */
 	bool wait;           /* likewise: stay until it is confirmed or undone */
 	const char *builtin; /* check: no file; show this one, "": list them; or NULL */
 	const char *against; /* check: "live": compare with what is in force; or NULL */
@@ -60,6 +60,7 @@ struct options {
 	const char *timeout; /* set: how long entries shall hold; NULL: as the set says */
 	const char *comment; /* set: of entries that have none; NULL: none */
 	const char *file;    /* set: entries are there, "-": on standard input; or NULL */
+	const char *guard;   /* set: which connections are not to be cut; NULL: all */
 	bool quiet;          /* set: tell failures only */
 	const char *config;  /* doctor: the policy file; NULL: the daemon's, or the usual */
 	bool try_attach;     /* doctor: attach a program for a moment */

@@ -329,6 +329,10 @@ void diff_policies(const struct policy *before, const struct policy *after, stru
 	diff_verdict("fate", "unknown-extension", before->fate_extension, after->fate_extension,
 		     changes);
 	diff_verdict("fate", "non-ip", before->fate_non_ip, after->fate_non_ip, changes);
+	if (before->guard != after->guard)
+		change_add(changes, '~', "setting", "guard",
+			   change_text("%s, %s before", guard_level_name(after->guard),
+				       guard_level_name(before->guard)));
 	if (before->fail_closed != after->fail_closed)
 		change_add(changes, '~', "setting", "fail",
 			   change_text("%s", after->fail_closed ? "closed, open before"

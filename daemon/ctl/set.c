@@ -11,7 +11,13 @@
 #include "util.h"
 #include "wire.h"
 
-enum takes { TAKES_ENTRIES = 1, TAKES_FILE = 2, TAKES_TIMEOUT = 4, TAKES_QUIET = 8 };
+enum takes {
+	TAKES_ENTRIES = 1,
+	TAKES_FILE = 2,
+	TAKES_TIMEOUT = 4,
+	TAKES_QUIET = 8,
+	TAKES_GUARD = 16
+};
 
 struct set_command {
 	const char *name, *arguments, *help;
@@ -57,7 +63,7 @@ static int run_flush(const struct options *options, int n, char **arguments)
 
 static const struct set_command set_commands[] = {
 	{ "add", "NAME [ENTRY]...", "have these addresses and prefixes in the set", 1, INT_MAX,
-	  TAKES_ENTRIES | TAKES_FILE | TAKES_TIMEOUT | TAKES_QUIET, run_add },
+	  TAKES_ENTRIES | TAKES_FILE | TAKES_TIMEOUT | TAKES_QUIET | TAKES_GUARD, run_add },
 	{ "del", "NAME [ENTRY]...", "take them out", 1, INT_MAX,
 	  TAKES_ENTRIES | TAKES_FILE | TAKES_QUIET, run_del },
 	{ "test", "NAME ADDRESS", "is it in the set? The exit status tells, too", 2, 2, TAKES_QUIET,
@@ -65,7 +71,8 @@ static const struct set_command set_commands[] = {
 	{ "list", "[NAME]", "show the entries of a set, or the sets", 0, 1, 0, set_run_list },
 	{ "flush", "NAME", "take all entries out", 1, 1, TAKES_QUIET, run_flush },
 	{ "replace", "NAME [ENTRY]...", "have these instead of all others, in one moment", 1,
-	  INT_MAX, TAKES_ENTRIES | TAKES_FILE | TAKES_TIMEOUT | TAKES_QUIET, run_replace },
+	  INT_MAX, TAKES_ENTRIES | TAKES_FILE | TAKES_TIMEOUT | TAKES_QUIET | TAKES_GUARD,
+	  run_replace },
 	{ "stats", "[NAME]", "show what was added, refused and so on since the daemon started", 0,
 	  1, 0, set_run_stats },
 };
@@ -119,6 +126,8 @@ static int check_options(const struct set_command *command, const struct options
 		{ "timeout", options->timeout, TAKES_TIMEOUT },
 		{ "comment", options->comment, TAKES_TIMEOUT },
 		{ "file", options->file, TAKES_FILE },
+		{ "guard", options->guard, TAKES_GUARD },
+		{ "force", options->force, TAKES_GUARD },
 		{ "quiet", options->quiet, TAKES_QUIET },
 	};
 

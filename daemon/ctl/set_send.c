@@ -116,6 +116,7 @@ static int send_call(struct sender *sender)
 	size_t n = 0;
 	_cleanup_json_ json_t *entries = pack_entries(sender, &n);
 	_cleanup_free_ char *method = NULL;
+	const char *guard = sender->options->force ? "off" : sender->options->guard;
 	json_t *parameters = json_pack("{s:o, s:O}", "set", wire_string(sender->set),
 				       sender->is_delete ? "prefixes" : "entries", entries);
 	bool final = sender->next + n == sender->entries->n;
@@ -123,6 +124,8 @@ static int send_call(struct sender *sender)
 	if (sender->is_replace &&
 	    (json_object_set_new(parameters, "final", json_boolean(final)) < 0 ||
 	     json_object_set_new(parameters, "offset", json_integer((json_int_t)sender->next)) < 0))
+		json_decref(TAKE_PTR(parameters));
+	if (guard && json_object_set_new(parameters, "guard", wire_string(guard)) < 0)
 		json_decref(TAKE_PTR(parameters));
 	if (!parameters)
 		return -ENOMEM;

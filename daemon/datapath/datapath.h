@@ -13,6 +13,7 @@
 #include "compile.h"
 #include "counters.h"
 #include "diag.h"
+#include "guard.h"
 #include "live_maps.h"
 #include "manifest.h"
 #include "policy.h"
@@ -44,6 +45,8 @@ struct install_options {
 	/* CLOCK_MONOTONIC when it is undone unless it is confirmed; 0: never. */
 	uint64_t deadline_ns;
 	uint64_t history; /* number of the policy in the history; 0: none */
+	/* What it must not cut, see guard.h: -EPERM; NULL: that is not asked. */
+	struct guard_request *guard;
 };
 int datapath_install(struct datapath *datapath, const struct policy *policy,
 		     const struct tables *tables, const struct install_options *options,

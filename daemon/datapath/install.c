@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "datapath_internal.h"
+#include "guard_internal.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -21,6 +22,8 @@ struct install {
 	int *programs; /* fd by port, for its slot; -1: none of its interfaces is in the policy */
 	size_t n_programs;
 	bool *attached_now; /* by interface */
+	const struct policy *policy;
+	struct guard_request *guard; /* NULL: none is asked */
 	struct diags *diags;
 };
 
@@ -298,6 +301,9 @@ static int install_generation(struct install *install)
 		return -ENOMEM;
 	for (uint32_t i = 0; r >= 0 && i < n; i++)
 		r = prepare_interface(install, i);
+	if (r >= 0 && install->guard)
+		r = guard_judge(datapath, install->generation, install->held, install->policy,
+				install->guard, install->diags);
 	if (r >= 0)
 		r = prepare_ports(install);
 	if (r >= 0)
@@ -383,6 +389,8 @@ int datapath_install(struct datapath *datapath, const struct policy *policy,
 	_cleanup_(install_done) struct install install = {
 		.datapath = datapath,
 		.strict = options->how & INSTALL_STRICT,
+		.policy = policy,
+		.guard = options->guard,
 		.diags = diags,
 	};
 	int r;

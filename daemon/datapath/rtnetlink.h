@@ -13,6 +13,9 @@
 /* Ask on a socket of that netlink family, and call each() for every answer. 0, or negative errno;
  * -EINTR: what was listed changed meanwhile. */
 int netlink_ask(int family, struct nlmsghdr *request, mnl_cb_t each, void *context);
+/* The same on a socket that is bound already, for many questions. */
+int netlink_ask_on(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t each,
+		   void *context);
 int rtnetlink_ask(struct nlmsghdr *request, mnl_cb_t each, void *context);
 
 /* The start of a question for a device (RTM_GETLINK), in the buffer. */

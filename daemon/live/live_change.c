@@ -126,12 +126,13 @@ static int put(struct live_sets *sets, struct set *set, const struct live_prefix
 }
 
 static void add_one(struct live_sets *sets, struct set *set, const struct live_request *request,
-		    size_t index, struct live_result *result, struct diags *diags)
+		    size_t index, const struct live_guard *guard, struct live_result *result,
+		    struct diags *diags)
 {
 	struct wanted wanted;
 	struct live_view view;
 	char *why = NULL;
-	int r = live_judge(set, LIVE_ADD, &request->prefix, &why);
+	int r = live_judge(set, LIVE_ADD, &request->prefix, guard, &why);
 
 	if (r < 0) {
 		refuse(set, result, index, why);
@@ -184,7 +185,8 @@ static struct set *need_open_set(struct live_sets *sets, const char *name, int *
 }
 
 int live_sets_add(struct live_sets *sets, const char *name, const struct live_request *items,
-		  size_t n, struct live_result *ret, struct diags *diags)
+		  size_t n, const struct live_guard *guard, struct live_result *ret,
+		  struct diags *diags)
 {
 	struct live_result result = {};
 	int r;
@@ -193,7 +195,7 @@ int live_sets_add(struct live_sets *sets, const char *name, const struct live_re
 	if (!set)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		add_one(sets, set, &items[i], i, &result, diags);
+		add_one(sets, set, &items[i], i, guard, &result, diags);
 	conclude(sets, set, &result, diags);
 	*ret = result;
 	return 0;
@@ -206,7 +208,7 @@ static void del_one(struct live_sets *sets, struct set *set, const struct live_p
 {
 	struct kernel_side side = { .sets = sets, .set = set };
 	char *why = NULL;
-	int r = live_judge(set, LIVE_REMOVE, prefix, &why);
+	int r = live_judge(set, LIVE_REMOVE, prefix, NULL, &why);
 
 	if (r < 0) {
 		refuse(set, result, index, why);
@@ -244,12 +246,13 @@ int live_sets_del(struct live_sets *sets, const char *name, const struct live_pr
 
 /* The new entries in a store of their own. */
 static int collect(struct set *set, const struct live_request *items, size_t n,
-		   struct live_store *store, struct live_result *result)
+		   const struct live_guard *guard, struct live_store *store,
+		   struct live_result *result)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct wanted wanted;
 		char *why = NULL;
-		int r = live_judge(set, LIVE_ADD, &items[i].prefix, &why);
+		int r = live_judge(set, LIVE_ADD, &items[i].prefix, guard, &why);
 
 		if (r < 0) {
 			refuse(set, result, i, why);
@@ -328,7 +331,8 @@ static int refuse_all(const struct set *set, const struct live_result *result, s
 
 /* The entries are all of the set's, from one moment on. */
 static int exchange(struct live_sets *sets, struct set *set, const struct live_request *items,
-		    size_t n, struct live_result *ret, struct diags *diags)
+		    size_t n, const struct live_guard *guard, struct live_result *ret,
+		    struct diags *diags)
 {
 	_cleanup_(live_store_freep) struct live_store *store = live_store_new();
 	_cleanup_(live_result_done) struct live_result result = {};
@@ -337,7 +341,7 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 
 	if (!store)
 		return -ENOMEM;
-	r = collect(set, items, n, store, &result);
+	r = collect(set, items, n, guard, store, &result);
 	if (r < 0)
 		return r;
 	count = live_store_count(store, FAMILY_V4) + live_store_count(store, FAMILY_V6);
@@ -365,14 +369,15 @@ static int exchange(struct live_sets *sets, struct set *set, const struct live_r
 }
 
 int live_sets_replace(struct live_sets *sets, const char *name, const struct live_request *items,
-		      size_t n, struct live_result *ret, struct diags *diags)
+		      size_t n, const struct live_guard *guard, struct live_result *ret,
+		      struct diags *diags)
 {
 	int r;
 	struct set *set = need_open_set(sets, name, &r, diags);
 
 	if (!set)
 		return r;
-	return exchange(sets, set, items, n, ret, diags);
+	return exchange(sets, set, items, n, guard, ret, diags);
 }
 
 int live_sets_flush(struct live_sets *sets, const char *name, struct live_result *ret,
@@ -383,7 +388,7 @@ int live_sets_flush(struct live_sets *sets, const char *name, struct live_result
 
 	if (!set)
 		return -ENOENT;
-	r = exchange(sets, set, NULL, 0, ret, diags);
+	r = exchange(sets, set, NULL, 0, NULL, ret, diags);
 	if (r >= 0)
 		live_drop_if_idle(sets, set);
 	return r;

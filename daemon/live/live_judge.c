@@ -41,7 +41,7 @@ static int say_excepted(const struct set *set, enum family family,
 }
 
 int live_judge(const struct set *set, enum live_verb verb, const struct live_prefix *prefix,
-	       char **why)
+	       const struct live_guard *guard, char **why)
 {
 	const struct address_range *range;
 
@@ -58,6 +58,6 @@ int live_judge(const struct set *set, enum live_verb verb, const struct live_pre
 	}
 	range = space_overlap(&set->except, prefix);
 	if (!range)
-		return 0;
+		return guard ? guard->judge(guard->context, set->name, prefix, why) : 0;
 	return say_excepted(set, prefix->family, range, why) < 0 ? -ENOMEM : -EPERM;
 }

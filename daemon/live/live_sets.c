@@ -310,7 +310,7 @@ static void remove_refused(struct live_sets *sets, struct set *set, struct diags
 		struct live_prefix prefix = view.prefix;
 		_cleanup_free_ char *why = NULL;
 
-		if (live_judge(set, LIVE_ADD, &prefix, &why) != -EPERM)
+		if (live_judge(set, LIVE_ADD, &prefix, NULL, &why) != -EPERM)
 			continue;
 		live_journal_gone(set, &prefix);
 		removed += live_store_remove(set->store, &prefix, live_tell_kernel, &side) >= 0;

@@ -79,6 +79,13 @@ struct live_set_states {
 	size_t n;
 };
 
+/* Somebody else who has a say in what is added: the lock-out guard. 0; or -EPERM with *why, text for
+ * people, which is ours then, NULL when out of memory. */
+struct live_guard {
+	int (*judge)(void *context, const char *set, const struct live_prefix *prefix, char **why);
+	void *context;
+};
+
 /* All functions: 0 or a negative errno; diags says why, where it is given. Outputs are the caller's,
  * and untouched on failure. */
 
@@ -94,9 +101,10 @@ int live_sets_prepare(struct live_sets *sets, const struct live_set *policy, siz
 void live_sets_take(struct live_sets *sets, const struct live_set *policy, size_t n,
 		    struct diags *diags);
 
-/* -ENOENT: there is no such set (diags has those that are). */
+/* -ENOENT: there is no such set (diags has those that are). guard: NULL: nobody. */
 int live_sets_add(struct live_sets *sets, const char *name, const struct live_request *items,
-		  size_t n, struct live_result *ret, struct diags *diags);
+		  size_t n, const struct live_guard *guard, struct live_result *ret,
+		  struct diags *diags);
 int live_sets_del(struct live_sets *sets, const char *name, const struct live_prefix *items,
 		  size_t n, struct live_result *ret, struct diags *diags);
 /* All entries; a parked set is gone then. */
@@ -105,7 +113,8 @@ int live_sets_flush(struct live_sets *sets, const char *name, struct live_result
 /* These instead of all others, in one moment: added, changed and removed say what differs. If one is
  * refused, nothing changes: -EINVAL. */
 int live_sets_replace(struct live_sets *sets, const char *name, const struct live_request *items,
-		      size_t n, struct live_result *ret, struct diags *diags);
+		      size_t n, const struct live_guard *guard, struct live_result *ret,
+		      struct diags *diags);
 /* Does the set hold the address, or all of the prefix? 1: yes, by *ret; 0: no. */
 int live_sets_test(struct live_sets *sets, const char *name, const struct live_prefix *prefix,
 		   struct live_listed *ret, struct diags *diags);

@@ -71,10 +71,10 @@ enum live_verb { LIVE_ADD, LIVE_REMOVE };
 
 /*
  * Every change of an entry that somebody asks for passes here, before it is done: what the policy
- * lets in. 0, or -EPERM with *why, text for people, the caller's. -ENOMEM.
+ * lets in, and then the guard (NULL: nobody). 0, or -EPERM with *why, text for people, the caller's. -ENOMEM.
  */
 int live_judge(const struct set *set, enum live_verb verb, const struct live_prefix *prefix,
-	       char **why);
+	       const struct live_guard *guard, char **why);
 
 /* --- live_change.c --- */
 

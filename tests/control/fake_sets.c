@@ -132,6 +132,13 @@ void fake_sets_free(void)
 			empty(&sets[i]);
 }
 
+/* What is noted of calls; of most, which say nothing of the guard, no more than the verb. */
+enum { GUARD_ADD, GUARD_REPLACE };
+static const char *const guard_verbs[][3] = {
+	[GUARD_ADD] = { "add", "add-guard-trusted", "add-guard-off" },
+	[GUARD_REPLACE] = { "replace", "replace-guard-trusted", "replace-guard-off" },
+};
+
 static int begin(struct gate *gate, const char *what, const char *name, size_t n,
 		 struct fake_set **ret, struct diags *diags)
 {
@@ -147,11 +154,11 @@ static int begin(struct gate *gate, const char *what, const char *name, size_t n
 }
 
 int gate_set_add(struct gate *gate, const char *name, const struct live_request *items, size_t n,
-		 struct live_result *ret, struct diags *diags)
+		 enum guard_level guard, struct live_result *ret, struct diags *diags)
 {
 	struct live_result result = {};
 	struct fake_set *set;
-	int r = begin(gate, "add", name, n, &set, diags);
+	int r = begin(gate, guard_verbs[GUARD_ADD][guard], name, n, &set, diags);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		put(set, &items[i], i, &result);
@@ -202,11 +209,11 @@ int gate_set_flush(struct gate *gate, const char *name, struct live_result *ret,
 }
 
 int gate_set_replace(struct gate *gate, const char *name, const struct live_request *items,
-		     size_t n, struct live_result *ret, struct diags *diags)
+		     size_t n, enum guard_level guard, struct live_result *ret, struct diags *diags)
 {
 	struct live_result result = {};
 	struct fake_set *set;
-	int r = begin(gate, "replace", name, n, &set, diags);
+	int r = begin(gate, guard_verbs[GUARD_REPLACE][guard], name, n, &set, diags);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (judge(&(struct fake_set){ .size = set->size }, &items[i].prefix, false))

@@ -113,8 +113,8 @@ struct live_result add_entry(struct live_bench *bench, const char *text, int64_t
 	struct live_request request = { prefix_of(text), timeout, comment };
 	struct live_result result = {};
 
-	assert_int_equal(live_sets_add(bench->sets, "banned", &request, 1, &result, &bench->diags),
-			 0);
+	assert_int_equal(
+		live_sets_add(bench->sets, "banned", &request, 1, NULL, &result, &bench->diags), 0);
 	return result;
 }
 

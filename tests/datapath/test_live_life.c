@@ -55,8 +55,9 @@ static void test_parked(void **state)
 	assert_int_equal(live_sets_status(bench->sets, "banned", &states, &bench->diags), 0);
 	assert_true(states.items[0].parked);
 	live_set_states_done(&states);
-	assert_int_equal(live_sets_add(bench->sets, "banned", &request, 1, &result, &bench->diags),
-			 -EINVAL);
+	assert_int_equal(
+		live_sets_add(bench->sets, "banned", &request, 1, NULL, &result, &bench->diags),
+		-EINVAL);
 	expect_error(&bench->diags, "no policy names");
 	take_banned(bench, false);
 	assert_true(holds(bench, "192.0.2.1"));
@@ -254,7 +255,8 @@ static void test_view(void **state)
 	assert_int_equal(judge(probe, 0xc0000202), VERDICT_DROP);
 	assert_int_equal(judge(probe, 0xc0000303), VERDICT_DROP);
 	assert_int_equal(
-		live_sets_replace(bench->sets, "banned", &request, 1, &result, &bench->diags), 0);
+		live_sets_replace(bench->sets, "banned", &request, 1, NULL, &result, &bench->diags),
+		0);
 	assert_int_equal(judge(probe, 0xc0000201), VERDICT_PASS);
 	assert_int_equal(judge(probe, 0xc0000209), VERDICT_DROP);
 

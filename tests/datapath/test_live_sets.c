@@ -170,8 +170,9 @@ static void test_replace(void **state)
 	take_banned(bench, false);
 	must_add(bench, "192.0.2.1", 60, "old");
 	must_add(bench, "198.51.100.1", 60, NULL);
-	assert_int_equal(live_sets_replace(bench->sets, "banned", items, 3, &result, &bench->diags),
-			 0);
+	assert_int_equal(
+		live_sets_replace(bench->sets, "banned", items, 3, NULL, &result, &bench->diags),
+		0);
 	assert_int_equal(result.added, 2);
 	assert_int_equal(result.changed, 1);
 	assert_int_equal(result.removed, 1);
@@ -180,8 +181,9 @@ static void test_replace(void **state)
 	assert_false(holds(bench, "192.0.2.200"));
 	assert_int_equal(count_entries(bench), 3);
 	items[1].prefix = prefix_of("0.0.0.0/0");
-	assert_int_equal(live_sets_replace(bench->sets, "banned", items, 3, &result, &bench->diags),
-			 -EINVAL);
+	assert_int_equal(
+		live_sets_replace(bench->sets, "banned", items, 3, NULL, &result, &bench->diags),
+		-EINVAL);
 	expect_error(&bench->diags, "nothing has changed");
 	assert_int_equal(count_entries(bench), 3);
 	live_bench_restart(bench);
@@ -207,7 +209,8 @@ static void test_growth(void **state)
 		};
 		items[i].timeout = 1000;
 	}
-	assert_int_equal(live_sets_add(bench->sets, "banned", items, N, &result, &bench->diags), 0);
+	assert_int_equal(
+		live_sets_add(bench->sets, "banned", items, N, NULL, &result, &bench->diags), 0);
 	assert_int_equal(result.added, N);
 	assert_true(holds(bench, "10.0.0.0"));
 	assert_true(holds(bench, "10.0.19.135"));
@@ -284,7 +287,8 @@ static void test_many_operations(void **state)
 			struct live_request request = { one->prefix, 1000 + rng_below(&rng, 1000),
 							rng_below(&rng, 20) ? NULL : "noted" };
 
-			live_sets_add(bench->sets, "banned", &request, 1, &result, &bench->diags);
+			live_sets_add(bench->sets, "banned", &request, 1, NULL, &result,
+				      &bench->diags);
 			assert_int_equal(result.added, !one->there);
 		} else {
 			live_sets_del(bench->sets, "banned", &one->prefix, 1, &result,

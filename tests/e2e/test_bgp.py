@@ -171,13 +171,17 @@ class Sessions(birds.Case):
                 self.assertGreater(sum(both), 0, (interface, rule))
 
     def test_cut_off(self):
-        """without `protect`, the same policy of `default: drop` does cut them off"""
+        """without `protect`, the same policy of `default: drop` does cut them off, if forced"""
         with Edge() as lab:
             gate = lab.daemon(lab.router, with_rules()).start()
             lab.speak()
             before = lab.wait_established(bfd=3)
             gate.set_policy(re.sub(r"(?s)protect:.*?(?=sets:)", "", POLICY) + NO_RULES)
             gate.hangup(timeout=60)
+            self.assertRegex(gate.status()["last_reload_error"],
+                             "the default of policy '.*' would cut the connection .*179")
+            self.assert_as_before(lab, before)
+            gate.ctl("reload", "--force")
             netlab.wait_for(lambda: None in lab.sessions()[0].values(), "a session is down",
                             timeout=30, pause=0.2)
             with self.assertRaises(AssertionError):

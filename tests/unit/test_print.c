@@ -134,6 +134,7 @@ static void prints_match(const char *match, const char *lines)
 static void defaults(void **state)
 {
 	prints("interfaces: {i: {policy: p}}\npolicies: {p: {}}\n", "fail: open\n"
+								    "guard: all\n"
 								    "fate:\n"
 								    "  malformed: drop\n"
 								    "  fragments: match\n"
