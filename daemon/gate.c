@@ -269,7 +269,8 @@ static int put_in_force(struct gate *gate, const struct policy *policy, const st
 		.how = how->how,
 		.deadline_ns = deadline_of(gate, how),
 		.history = number,
-		.guard = &guard.request,
+		/* Where nothing but addresses differs, no connection is cut that has its own still. */
+		.guard = how->how & INSTALL_KNOWN ? NULL : &guard.request,
 	};
 	int r = live_sets_prepare(gate->live, policy->live_sets, policy->n_live_sets, diags);
 
