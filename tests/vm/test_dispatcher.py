@@ -3,6 +3,7 @@
 """Beside other programs on one interface, behind libxdp's dispatcher: where a kernel allows it,
 nobody takes the other's place, whoever comes and goes first."""
 
+import time
 import unittest
 
 import guest  # first: it knows where the others are
@@ -108,6 +109,27 @@ class Dispatcher(unittest.TestCase):
         self.gate.ctl("detach")
         self.assertIsNone(self.on_interface())
         self.shoot(ours=False)
+
+    def test_waiting(self):
+        """a policy that waits to be confirmed, and one that is sampled, behind the dispatcher, too"""
+        self.gate.start()
+        self.gate.set_policy(POLICY.replace("do: drop", "do: pass"))
+        answer = self.gate.json("reload", "--confirm", "20s")
+        self.assertEqual(self.interface()["state"], "filtering")
+        self.shoot(ours=False)
+        self.gate.kill()
+        time.sleep(max(0, answer["deadline_usec"] / 1e6 - time.time()) + 0.5)
+        self.passed.count()
+        sent = self.lab.shoot(BAD)
+        self.assertEqual((self.passed.count(), sent.packets > 0), (0, True))
+        self.gate.start()
+        self.assertEqual(self.on_interface(), [OURS])
+        self.assertEqual(self.gate.json("history")["policies"][0]["state"], "reverted")
+        trial = self.gate.ctl("--json", "trial", self.gate.config, "--for", "3s", check=False)
+        self.assertIn(trial.returncode, (0, 1), trial.stderr)
+        self.passed.count()
+        sent = self.lab.shoot(BAD)
+        self.assertEqual(self.passed.count(), 0)
 
     def test_after_us(self):
         """another program comes beside us and goes again: we filter all the while"""
