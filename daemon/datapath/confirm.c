@@ -131,9 +131,9 @@ static int clear_front(struct datapath *datapath, uint64_t generation, struct di
 {
 	int r = set_slots(datapath, generation, get_own, diags);
 
-	for (size_t i = 0; r >= 0 && i < datapath->n_ports; i++)
-		r = front_remove(&datapath->pins, generation, datapath->ports[i]);
-	return r < 0 ? r : 0;
+	return r < 0 ? r
+		     : front_remove(&datapath->pins, generation, datapath->ports,
+				    datapath->n_ports);
 }
 
 /* --- waiting to be confirmed ------------------------------------------------------------- */
@@ -254,7 +254,7 @@ static int remove_front_of(const char *name, void *context)
 	struct diags ignored = {};
 
 	for (size_t i = 0; number && i < datapath->n_ports; i++)
-		if (pins_exist(&datapath->pins, "generations/%s/%s-front", name,
+		if (pins_exist(&datapath->pins, "generations/%s/%s-behind", name,
 			       datapath->ports[i]->key)) {
 			clear_front(datapath, number, &ignored);
 			break;

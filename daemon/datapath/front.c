@@ -104,17 +104,19 @@ int front_load(const struct pins *pins, uint64_t generation, const struct port *
 	return 0;
 }
 
-int front_remove(const struct pins *pins, uint64_t generation, const struct port *port)
+int front_remove(const struct pins *pins, uint64_t generation, struct port *const *ports, size_t n)
 {
 	unsigned long long number = generation;
-	int r;
+	bool found = false;
+	int r = 0;
 
-	if (!pins_exist(pins, "generations/%llu/%s-behind", number, port->key))
-		return 0;
-	r = pins_remove(pins, "generations/%llu/%s-front", number, port->key);
-	if (r >= 0) {
-		kernel_wait_for_packets();
-		r = pins_remove(pins, "generations/%llu/%s-behind", number, port->key);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		found |= pins_exist(pins, "generations/%llu/%s-behind", number, ports[i]->key);
+		r = pins_remove(pins, "generations/%llu/%s-front", number, ports[i]->key);
 	}
-	return r < 0 ? r : 1;
+	if (r >= 0 && found)
+		kernel_wait_for_packets();
+	for (size_t i = 0; r >= 0 && found && i < n; i++)
+		r = pins_remove(pins, "generations/%llu/%s-behind", number, ports[i]->key);
+	return r;
 }

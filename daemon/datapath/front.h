@@ -31,5 +31,6 @@ struct front {
  */
 int front_load(const struct pins *pins, uint64_t generation, const struct port *port,
 	       const struct front *front, int *ret_fd, struct diags *diags);
-/* It stands in no slot any more: remove its pins. 1: there were some. */
-int front_remove(const struct pins *pins, uint64_t generation, const struct port *port);
+/* It stands in the slots of none of these ports any more: remove its pins, if there are any. 0, or
+ * negative errno. */
+int front_remove(const struct pins *pins, uint64_t generation, struct port *const *ports, size_t n);
