@@ -45,9 +45,12 @@ static int set_state_dir(struct gate *gate, const char *state_dir)
 
 /* The policy is in force: keep copies of the lists that it asks for, and remember those that it was
  * made from. Out of memory, the status tells of fewer. */
-static void keep_lists(struct gate *gate, const struct policy *policy, struct diags *diags)
+static void keep_lists(struct gate *gate, const struct policy *policy, const struct gate_load *how,
+		       struct diags *diags)
 {
-	list_cache_keep(gate->lists, policy, diags);
+	/* Those of the policy file stay while something else is tried, or out of the history. */
+	if (!how->entry && !datapath_deadline(gate->datapath))
+		list_cache_keep(gate->lists, policy, diags);
 	gate_list_copies_free(TAKE_PTR(gate->list_copies), gate->n_list_copies);
 	gate->n_list_copies = 0;
 	gate->list_copies = calloc(policy->n_files + 1, sizeof(*gate->list_copies));
@@ -296,7 +299,7 @@ static void take_over(struct gate *gate, const struct policy *policy, const stru
 	log_set_generation(datapath_manifest(gate->datapath)->generation);
 	gate_feeds_loaded(gate, policy, how->again);
 	if (!how->again || how->refreshed)
-		keep_lists(gate, policy, diags);
+		keep_lists(gate, policy, how, diags);
 }
 
 int gate_load_and_install(struct gate *gate, struct local_addresses *self,

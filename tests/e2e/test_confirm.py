@@ -137,6 +137,27 @@ class Confirmed(unittest.TestCase):
         self.gate.ctl("rollback")
         self.assertEqual(self.in_force(), "c")
 
+    def test_lists(self):
+        """what lists held comes back, too; copies of lists stay"""
+        def dropped():
+            self.lab.shoot("name=x,count=50,src=198.18.0.0/15,size=100")
+            return self.gate.stats().rule("listed")[0]
+        with_list = HEAD.replace("policies:", "sets:\n  s: {file: s.txt, keep: true}\npolicies:") + \
+            "      - {name: listed, match: {src: $s}, do: drop}\n"
+        self.lab.write("s.txt", "198.18.0.0/15\n")
+        self.gate.set_policy(with_list)
+        self.gate.ctl("reload")
+        self.assertEqual(dropped(), 50)
+        self.lab.write("s.txt", "203.0.113.0/24\n")
+        self.gate.ctl("reload")
+        self.assertEqual(dropped(), 50)
+        self.assertEqual(len(self.states()), 3)
+        self.gate.ctl("rollback")
+        self.assertEqual(dropped(), 100)
+        self.assertEqual(len(list((self.gate.state_dir / "lists").iterdir())), 1)
+        self.gate.ctl("reload")  # the text is that in force: what the list holds now is wanted
+        self.assertEqual(dropped(), 100)
+
     def test_same_again(self):
         """the same policy again is no news for the history, and --if-changed does nothing"""
         self.gate.ctl("reload")
@@ -152,7 +173,7 @@ class Confirmed(unittest.TestCase):
 class Dead(Confirmed):
     """The same, without a daemon."""
 
-    test_confirm = test_rollback = test_same_again = None
+    test_confirm = test_rollback = test_same_again = test_lists = None
 
     def test_deadline(self):
         """the daemon killed in between: the old policy is back in time, and the next daemon knows"""
