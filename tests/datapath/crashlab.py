@@ -18,7 +18,7 @@ import netlab  # pylint: disable=wrong-import-position
 from edge import TwoWires  # pylint: disable=wrong-import-position
 
 EVERYTHING = bool(os.environ.get("CRASH_ALL"))
-SECONDS = float(os.environ.get("CRASH_SECONDS", "12"))  # of each test that samples
+SECONDS = float(os.environ.get("CRASH_SECONDS", "7"))  # of each test that samples
 
 HEAD = """
 interfaces:
