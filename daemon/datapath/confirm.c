@@ -31,14 +31,15 @@ static int find_members(const struct datapath *datapath, const struct generation
 
 /* What judged on the port before: that generation's program, or, if it had none there, the one that
  * it would have, or else the pass program. fd, the caller's. */
-static int program_before(struct datapath *datapath, const struct generation *before,
+static int program_before(struct datapath *datapath, const struct pending *pending,
 			  const struct port *port, struct diags *diags)
 {
+	const struct generation *before = pending->before;
 	struct members members = {};
 	int fd = -ENOENT, r;
 
-	if (before)
-		fd = generation_own_program(&datapath->pins, before->manifest->generation, port);
+	if (pending->state->from)
+		fd = generation_own_program(&datapath->pins, pending->state->from, port);
 	if (fd != -ENOENT)
 		return fd;
 	r = before && before->built_here ? find_members(datapath, before, port, &members) : 0;
@@ -71,7 +72,7 @@ int datapath_put_in_front(struct datapath *datapath, const struct generation *ge
 	if (!pending && !sampling)
 		return 0;
 	if (pending) {
-		before_fd = program_before(datapath, pending->before, port, diags);
+		before_fd = program_before(datapath, pending, port, diags);
 		if (before_fd < 0)
 			return before_fd;
 		front.before_fd = before_fd;
@@ -85,7 +86,34 @@ int datapath_put_in_front(struct datapath *datapath, const struct generation *ge
 	return 0;
 }
 
-/* A program into the slot of each port that is not off. get: its fd, -ENOENT: leave the port. */
+int datapath_pass_in_front(struct datapath *datapath, const struct generation *generation,
+			   const struct pending *pending, const struct port *port, int *ret_fd,
+			   struct diags *diags)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!pending || !pins_exist(&datapath->pins, "generations/%llu/%s",
+				    (unsigned long long)pending->state->from, port->key))
+		return 0;
+	r = fd = pass_load(port->frags, diags);
+	if (r >= 0)
+		r = datapath_put_in_front(datapath, generation, pending, port, &fd, diags);
+	if (r >= 0)
+		*ret_fd = TAKE_FD(fd);
+	return r < 0 ? r : 0;
+}
+
+/* A clean stop, or what else put the pass program there: nothing judges on the port. */
+static bool is_disarmed(const struct port *port)
+{
+	_cleanup_close_ int fd = port_slot_program(port);
+
+	return fd >= 0 && pass_is(fd);
+}
+
+/* A program into the slot of each port that is neither off nor disarmed. get: its fd, -ENOENT: leave
+ * the port. */
 typedef int get_program(const struct datapath *datapath, uint64_t generation,
 			const struct port *port, struct diags *diags);
 
@@ -97,7 +125,7 @@ static int set_slots(struct datapath *datapath, uint64_t generation, get_program
 		_cleanup_close_ int fd = -1;
 		int r;
 
-		if (datapath_is_off(datapath, port))
+		if (datapath_is_off(datapath, port) || is_disarmed(port))
 			continue;
 		kernel_forget();
 		r = fd = get(datapath, generation, port, diags);
@@ -112,10 +140,21 @@ static int set_slots(struct datapath *datapath, uint64_t generation, get_program
 	return 0;
 }
 
+static bool has_front(const struct datapath *datapath, uint64_t generation, const struct port *port)
+{
+	return pins_exist(&datapath->pins, "generations/%llu/%s-front",
+			  (unsigned long long)generation, port->key);
+}
+
+/* Where the generation has no program, and what is in front has the pass program behind it, that. */
 static int get_own(const struct datapath *datapath, uint64_t generation, const struct port *port,
 		   struct diags *diags)
 {
-	return generation_own_program(&datapath->pins, generation, port);
+	int fd = generation_own_program(&datapath->pins, generation, port);
+
+	return fd == -ENOENT && has_front(datapath, generation, port)
+		       ? pass_load(port->frags, diags)
+		       : fd;
 }
 
 static int get_own_or_pass(const struct datapath *datapath, uint64_t generation,
@@ -247,6 +286,19 @@ const struct manifest *datapath_before(const struct datapath *datapath)
 
 /* --- what a daemon before us left -------------------------------------------------------- */
 
+/* What is in the port's slot is the generation's, or stands in front of that. */
+static bool judges(const struct datapath *datapath, uint64_t generation, const struct port *port)
+{
+	_cleanup_close_ int own_fd = generation_own_program(&datapath->pins, generation, port);
+	_cleanup_close_ int slot_fd = generation_slot_program(&datapath->pins, generation, port);
+	uint32_t own = own_fd < 0 ? 0 : kernel_prog_id(own_fd);
+	uint32_t front = slot_fd < 0 ? 0 : kernel_prog_id(slot_fd);
+	uint32_t id = port_slot_get(port);
+
+	return id && (id == own || id == front);
+}
+
+/* A generation that judges nowhere was never swapped in: it is not to judge now. */
 static int remove_front_of(const char *name, void *context)
 {
 	struct datapath *datapath = context;
@@ -254,7 +306,8 @@ static int remove_front_of(const char *name, void *context)
 	struct diags ignored = {};
 
 	for (size_t i = 0; number && i < datapath->n_ports; i++)
-		if (pins_exist(&datapath->pins, "generations/%s/%s-behind", name,
+		if (judges(datapath, number, datapath->ports[i]) &&
+		    pins_exist(&datapath->pins, "generations/%s/%s-behind", name,
 			       datapath->ports[i]->key)) {
 			clear_front(datapath, number, &ignored);
 			break;

@@ -93,6 +93,11 @@ void datapath_retire_unused(struct datapath *datapath);
 int datapath_put_in_front(struct datapath *datapath, const struct generation *generation,
 			  const struct pending *pending, const struct port *port, int *fd,
 			  struct diags *diags);
+/* Likewise for a port that the generation does not name: if what would come back, were it not confirmed, judges
+ * there, *ret_fd, the caller's, is what stands in front of the pass program; else it stays as it is. */
+int datapath_pass_in_front(struct datapath *datapath, const struct generation *generation,
+			   const struct pending *pending, const struct port *port, int *ret_fd,
+			   struct diags *diags);
 /* The wait of generation `to` is over; from 0: nothing was in force before. Works from pins alone. */
 int datapath_finish_confirm(struct datapath *datapath, uint64_t to, struct diags *diags);
 int datapath_finish_undo(struct datapath *datapath, uint64_t from, struct diags *diags);

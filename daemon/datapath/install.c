@@ -99,6 +99,10 @@ static int prepare_ports(struct install *install)
 		if (members.n)
 			r = prepare_port(install, datapath->ports[i], &members,
 					 &install->programs[i]);
+		else
+			r = datapath_pass_in_front(datapath, install->generation, install->pending,
+						   datapath->ports[i], &install->programs[i],
+						   install->diags);
 	}
 	return r;
 }

@@ -238,3 +238,12 @@ int pass_load(bool frags, struct diags *diags)
 	pass_bpf__destroy(skeleton);
 	return r < 0 ? kernel_error(diags, r, "cannot load the pass program") : r;
 }
+
+bool pass_is(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+	       strcmp(info.name, "xdpgate_pass") == 0;
+}

@@ -57,3 +57,4 @@ int vlans_load(const struct vlans_config *config, int array_fd, const struct cou
 
 /* The pass program. fd, the caller's, or negative errno. */
 int pass_load(bool frags, struct diags *diags);
+bool pass_is(int fd); /* this is one */

@@ -12,7 +12,8 @@
 
 int datapath_disarm(struct datapath *datapath, struct diags *diags)
 {
-	int result = 0;
+	/* Ahead of the slots: its end puts the policy's own programs there. */
+	int result = datapath_sample_end(datapath, diags);
 
 	for (size_t i = 0; i < datapath->n_ports; i++) {
 		int r = port_disarm(datapath->ports[i], diags);

@@ -15,6 +15,7 @@
 #define SECOND UINT64_C(1000000000)
 
 extern struct datapath *datapath;
+extern bool without_pa; /* the policies do not name `pa` */
 
 /* cmocka setup and teardown of a test: nothing is left. */
 int pathlab_set_up(void **state);

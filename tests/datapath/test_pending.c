@@ -153,7 +153,77 @@ static void test_device(void **state)
 	expect_settled(1);
 }
 
+/* What waits does not name the device: every packet passes there, until what was before is back. */
+static void test_device_left_out(void **state)
+{
+	struct diags diags = {};
+	uint64_t deadline;
+
+	put_in_force(VERDICT_DROP, 0);
+	without_pa = true;
+	deadline = in(SECOND);
+	put_in_force(VERDICT_DROP, deadline);
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	wait_until(deadline);
+	assert_int_equal(verdict_on("pa"), XDP_DROP); /* nobody lives who could do it */
+	reopen();
+	assert_int_equal(verdict_on("pa"), XDP_DROP);
+	expect_settled(1);
+	put_in_force(VERDICT_DROP, in(60 * SECOND));
+	reopen();
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	put_in_force(VERDICT_DROP,
+		     deadline = in(SECOND)); /* another candidate, of another daemon */
+	wait_until(deadline);
+	assert_int_equal(verdict_on("pa"), XDP_DROP);
+	put_in_force(VERDICT_DROP, in(60 * SECOND));
+	assert_int_equal(datapath_confirm(datapath, &diags), 0);
+	expect_silence(&diags);
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	assert_false(something_in_front());
+	without_pa = false;
+	put_in_force(VERDICT_DROP, 0);
+	assert_int_equal(verdict_on("pa"), XDP_DROP);
+}
+
+/* A clean stop, and then the deadline: whoever looks at the pins next does not make it filter. */
+static void test_stopped(void **state)
+{
+	struct diags diags = {};
+	uint64_t deadline = in(SECOND / 2);
+
+	put_in_force(VERDICT_DROP, 0);
+	put_in_force(VERDICT_DROP, deadline);
+	assert_int_equal(datapath_disarm(datapath, &diags), 0);
+	die();
+	wait_until(deadline);
+	open_it();
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	assert_int_equal(datapath->live->manifest->generation, 1);
+	assert_false(pins_exist(&datapath->pins, "pending"));
+	assert_false(datapath_is_armed(datapath));
+	put_in_force(VERDICT_DROP, 0);
+	assert_int_equal(verdict_on("pa"), XDP_DROP);
+}
+
 /* --- deaths ------------------------------------------------------------------------------ */
+
+/* The candidate is pinned, with what stands in front; that it waits is not yet. */
+static void test_death_before_pending(void **state)
+{
+	_cleanup_close_ int fd = -1;
+
+	put_in_force(VERDICT_DROP, 0);
+	put_in_force(VERDICT_PASS, in(60 * SECOND));
+	fd = generation_own_program(&datapath->pins, 1, datapath->ports[0]);
+	assert_int_equal(port_slot_set(datapath->ports[0], fd), 0);
+	assert_int_equal(pending_unpin(&datapath->pins), 0);
+	reopen();
+	assert_int_equal(verdict_on("pa"), XDP_DROP);
+	assert_int_equal(datapath->live->manifest->generation, 1);
+	put_in_force(VERDICT_DROP, 0);
+	expect_settled(3);
+}
 
 static void test_death(void **state)
 {
@@ -279,7 +349,10 @@ int main(void)
 		TEST(test_first),
 		TEST(test_off),
 		TEST(test_device),
+		TEST(test_device_left_out),
+		TEST(test_stopped),
 		TEST(test_death),
+		TEST(test_death_before_pending),
 		TEST(test_death_until_too_late),
 		TEST(test_death_confirming),
 		TEST(test_death_before_the_swap),

@@ -100,6 +100,22 @@ static void test_samples_end(void **state)
 	expect_error(&diags, "waits to be confirmed");
 }
 
+/* A clean stop while packets are sampled: every packet passes. */
+static void test_samples_stop(void **state)
+{
+	struct diags diags = {};
+
+	put_in_force(VERDICT_DROP, 0);
+	assert_int_equal(datapath_sample(datapath, 60, 1, &diags), 0);
+	assert_int_equal(datapath_disarm(datapath, &diags), 0);
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	datapath = datapath_close(datapath);
+	open_it();
+	assert_int_equal(verdict_on("pa"), XDP_PASS);
+	assert_false(something_in_front());
+	expect_silence(&diags);
+}
+
 int main(void)
 {
 	kernel_listen(NULL);
@@ -107,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_samples),
 		TEST(test_samples_end),
+		TEST(test_samples_stop),
 	};
 #undef TEST
 
