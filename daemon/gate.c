@@ -72,12 +72,24 @@ static void log_library(const char *line)
 	log_debug("%s", line);
 }
 
+void gate_await_sets(struct gate *gate)
+{
+	const struct manifest *before = datapath_before(gate->datapath);
+
+	live_sets_await(gate->live, before ? before->live_sets : NULL,
+			before ? before->n_live_sets : 0);
+}
+
 /* The sets of the adopted generation can be filled, even if its file cannot be loaded any more. What
  * fails is said again when the file is. */
-static void adopt_sets(struct gate *gate, const struct manifest *manifest)
+void gate_adopt_sets(struct gate *gate)
 {
+	const struct manifest *manifest = datapath_manifest(gate->datapath);
 	_cleanup_(diags_free) struct diags diags = {};
 
+	gate_await_sets(gate);
+	if (!manifest)
+		return;
 	if (live_sets_prepare(gate->live, manifest->live_sets, manifest->n_live_sets, &diags) >= 0)
 		live_sets_take(gate->live, manifest->live_sets, manifest->n_live_sets, &diags);
 }
@@ -124,7 +136,7 @@ int gate_new(const struct gate_options *options, struct gate **ret, struct diags
 		log_notice("adopted generation %llu, which is %s",
 			   (unsigned long long)manifest->generation,
 			   datapath_is_armed(gate->datapath) ? "filtering" : "disarmed");
-		adopt_sets(gate, manifest);
+		gate_adopt_sets(gate);
 	}
 	*ret = TAKE_PTR(gate);
 	return 0;
@@ -144,6 +156,7 @@ struct gate *gate_free(struct gate *gate)
 	history_close(gate->history);
 	free(gate->self_error);
 	free(gate->set_aside);
+	free(gate->set_aside_before);
 	free(gate->source);
 	free(gate->config_path);
 	free(gate->last_reload_error);
@@ -289,6 +302,7 @@ static int put_in_force(struct gate *gate, const struct policy *policy, const st
 static void take_over(struct gate *gate, const struct policy *policy, const struct gate_load *how,
 		      char **source, struct local_addresses *self, struct diags *diags)
 {
+	gate_await_sets(gate);
 	live_sets_take(gate->live, policy->live_sets, policy->n_live_sets, diags);
 	gate->loaded = true;
 	gate->next_expiry = (uint64_t)policy->next_expiry;
@@ -398,8 +412,11 @@ uint64_t gate_next_expiry(const struct gate *gate)
 
 int gate_expired(struct gate *gate, struct diags *diags)
 {
-	int r = gate_install(gate, &(struct gate_load){ .again = true }, diags);
+	int r;
 
+	if (!gate->loaded) /* what was loaded last is not what is in force */
+		return 0;
+	r = gate_install(gate, &(struct gate_load){ .again = true }, diags);
 	return r < 0 ? r : 0;
 }
 

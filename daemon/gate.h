@@ -178,9 +178,9 @@ int gate_links_changed(struct gate *gate, struct diags *diags);
 /* Addresses came or went: if the policy in force depends on them, it is made again, out of memory,
  * and swapped in. 1: that was done; 0: nothing was to do. On failure what was in force goes on. */
 int gate_addresses_changed(struct gate *gate, struct diags *diags);
-/* Note that the daemon stops to be started again, and leave all as it is: then the policy file is
- * loaded at that start, as it is by then. Else, if what is found filters, the daemon before has died, and
- * nobody has asked for what may have been edited meanwhile. */
+/* Note that the daemon stops, and leave all as it is: then the policy file is loaded at the next start, as
+ * it is by then. Else, if a policy is found, the daemon before has died, and nobody has asked for what
+ * may have been edited meanwhile. */
 int gate_leave(struct gate *gate, struct diags *diags);
 /* Put the pass program in every slot and leave all else: what a clean stop does. */
 int gate_disarm(struct gate *gate, struct diags *diags);

@@ -76,7 +76,7 @@ static bool is_text_of(const struct history_entry *entry, const struct policy *p
  * what is new. NULL: whatever the policy file holds. */
 static const struct history_entry *expected_at_start(const struct gate *gate)
 {
-	bool died = datapath_is_armed(gate->datapath) && !datapath_was_left(gate->datapath);
+	bool died = datapath_manifest(gate->datapath) && !datapath_was_left(gate->datapath);
 
 	if (datapath_deadline(gate->datapath) || died)
 		return gate_history_find(gate, gate->history_in_force);
@@ -92,7 +92,9 @@ int gate_admits(const struct gate *gate, const struct policy *policy, const stru
 	if (!gate->history || how->again || how->entry || (how->change && how->change->force))
 		return 0;
 	entry = history_refuses(gate->history, policy->text_hash);
-	if (entry && !is_text_of(gate_history_find(gate, gate->history_in_force), policy)) {
+	/* A candidate that was undone may have had the text of what is good. */
+	if (entry && !is_text_of(gate_history_find(gate, gate->history_in_force), policy) &&
+	    !is_text_of(history_last_confirmed(gate->history), policy)) {
 		diag_error(
 			diags, &(struct diag_place){ .file = gate->config_path },
 			"this is policy %llu of the history, which was undone: edit the file, or "
@@ -152,8 +154,10 @@ void gate_history_note(struct gate *gate, const struct policy *policy, const str
 	const struct history_entry *left = gate_history_find(gate, gate->history_in_force);
 	int r;
 
-	if (!how->again && !how->entry)
+	if (!how->again && !how->entry) {
 		gate_set_aside(gate, NULL);
+		free(TAKE_PTR(gate->set_aside_before));
+	}
 	gate->history_before = before ? before->history : 0;
 	if (!number || number == gate->history_in_force)
 		return;
@@ -166,7 +170,26 @@ void gate_history_note(struct gate *gate, const struct policy *policy, const str
 		set_state(gate, left->id, HISTORY_REVERTED, diags);
 	r = how->entry ? history_repeat(gate->history, how->entry, &origin, &number, diags)
 		       : history_add(gate->history, policy, &origin, &number, diags);
+	if (r < 0) /* it keeps the number that the pins have */
+		history_skip(gate->history, number);
 	gate->history_in_force = r < 0 ? 0 : number;
+}
+
+void gate_history_settle(struct gate *gate, struct diags *diags)
+{
+	bool waits = datapath_deadline(gate->datapath) != 0;
+	const struct history_entry *entry;
+
+	for (size_t i = 0; gate->history && (entry = history_at(gate->history, i)); i++) {
+		bool live = entry->id == gate->history_in_force;
+
+		if (entry->state != HISTORY_PENDING || (live && waits))
+			continue;
+		if (!live)
+			log_warning("policy %llu was not confirmed, and is not in force",
+				    number_of(entry->id));
+		set_state(gate, entry->id, live ? HISTORY_CONFIRMED : HISTORY_REVERTED, diags);
+	}
 }
 
 static int copy_entry(const struct gate *gate, const struct history_entry *entry,
@@ -260,6 +283,8 @@ int gate_reload(struct gate *gate, const struct gate_change *change, struct gate
 	};
 	int r;
 
+	if (!gate->detached)
+		gate_history_settle(gate, diags);
 	if (!gate->detached && datapath_deadline(gate->datapath) && !change->confirm_sec)
 		r = refuse_while_waiting(gate, diags);
 	else
@@ -272,25 +297,6 @@ int gate_reload(struct gate *gate, const struct gate_change *change, struct gate
 	tell(gate, r > 0, ret);
 	return 0;
 }
-
-int gate_confirm(struct gate *gate, const char *who, struct gate_changed *ret, struct diags *diags)
-{
-	int r;
-
-	if (gate->detached)
-		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
-	r = datapath_confirm(gate->datapath, diags);
-	if (r < 0)
-		return r;
-	log_notice("%s has confirmed generation %llu", who,
-		   number_of(datapath_manifest(gate->datapath)->generation));
-	gate->history_before = 0;
-	set_state(gate, gate->history_in_force, HISTORY_CONFIRMED, diags);
-	tell(gate, true, ret);
-	return 0;
-}
-
-/* --- back -------------------------------------------------------------------------------- */
 
 /* The policy file still holds what was undone. */
 static void say_set_aside(struct gate *gate, const char *why)
@@ -305,6 +311,39 @@ static void say_set_aside(struct gate *gate, const char *why)
 	gate_set_aside(gate, text);
 }
 
+/* It was gone back to what is confirmed now: so what was in force before is undone. */
+static void leave_before(struct gate *gate, struct diags *diags)
+{
+	const struct history_entry *entry = gate_history_find(gate, gate->history_in_force);
+
+	free(TAKE_PTR(gate->set_aside_before));
+	if (!entry || !entry->again)
+		return;
+	set_state(gate, gate->history_before, HISTORY_REVERTED, diags);
+	say_set_aside(gate, "was undone");
+}
+
+int gate_confirm(struct gate *gate, const char *who, struct gate_changed *ret, struct diags *diags)
+{
+	int r;
+
+	if (gate->detached)
+		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
+	r = datapath_confirm(gate->datapath, diags);
+	if (r < 0)
+		return r;
+	log_notice("%s has confirmed generation %llu", who,
+		   number_of(datapath_manifest(gate->datapath)->generation));
+	set_state(gate, gate->history_in_force, HISTORY_CONFIRMED, diags);
+	leave_before(gate, diags);
+	gate->history_before = 0;
+	gate_await_sets(gate);
+	tell(gate, true, ret);
+	return 0;
+}
+
+/* --- back -------------------------------------------------------------------------------- */
+
 int gate_install_entry(struct gate *gate, const struct gate_load *how, struct diags *diags)
 {
 	_cleanup_(diags_free) struct diags found = {};
@@ -317,24 +356,37 @@ int gate_install_entry(struct gate *gate, const struct gate_load *how, struct di
 	return r;
 }
 
+/* What was loaded last is not in force any more: it is not to be made again, whatever changes. */
+static void forget_loaded(struct gate *gate)
+{
+	gate->loaded = false;
+	gate->next_expiry = 0;
+	gate_feeds_done(gate);
+	gate_adopt_sets(gate);
+}
+
 int gate_undone(struct gate *gate, const char *why, struct diags *diags)
 {
 	uint64_t left = gate->history_in_force, number = gate->history_before;
+	const struct history_entry *entry = gate_history_find(gate, left);
 	int r = 0;
 
+	if (entry &&
+	    entry->again) /* not out of the policy file, which may well be in force again */
+		gate_set_aside(gate, TAKE_PTR(gate->set_aside_before));
+	else
+		say_set_aside(gate, why);
 	gate->history_in_force = number;
 	gate->history_before = 0;
 	set_state(gate, left, HISTORY_REVERTED, diags);
-	say_set_aside(gate, why);
+	forget_loaded(gate);
 	if (!datapath_manifest(gate->datapath)) {
-		gate->loaded = false;
 		log_set_generation(0);
 		log_warning("no policy was in force before: every packet passes");
 		return 0;
 	}
 	log_set_generation(datapath_manifest(gate->datapath)->generation);
 	/* It judges packets already. Made again, it follows addresses, lists and devices, too. */
-	gate->loaded = false;
 	if (gate_history_find(gate, number))
 		r = gate_install_entry(
 			gate, &(struct gate_load){ .entry = number, .starting = true }, diags);
@@ -349,7 +401,11 @@ static int undo(struct gate *gate, const char *why, struct diags *diags)
 {
 	int r = datapath_undo(gate->datapath, diags);
 
-	return r < 0 ? r : gate_undone(gate, why, diags);
+	if (r >= 0)
+		return gate_undone(gate, why, diags);
+	if (!datapath_deadline(gate->datapath))
+		forget_loaded(gate);
+	return r;
 }
 
 int gate_deadline(struct gate *gate, struct diags *diags)
@@ -431,29 +487,62 @@ static int back_to(struct gate *gate, uint64_t number, const struct gate_change 
 	if (r < 0)
 		return r;
 	/* While it waits to be confirmed, what was left may come back. */
-	if (left != gate->history_in_force && !change->confirm_sec)
+	if (change->confirm_sec) {
+		free(gate->set_aside_before);
+		gate->set_aside_before = TAKE_PTR(gate->set_aside);
+	} else if (left != gate->history_in_force) {
 		set_state(gate, left, HISTORY_REVERTED, diags);
+	}
 	say_set_aside(gate, "was undone");
 	return 0;
+}
+
+static int refuse_what_waits(uint64_t number, struct diags *diags)
+{
+	return diag_error(diags, NULL,
+			  "policy %llu is the one that waits to be confirmed: 'xdpgate rollback' "
+			  "undoes it, 'xdpgate confirm' keeps it",
+			  number_of(number));
+}
+
+/* number: 0: to that before what waits. */
+static int go_back(struct gate *gate, bool waits, uint64_t number, const struct gate_change *change,
+		   struct diags *diags)
+{
+	int r = waits ? undo(gate, "was undone", diags) : 0;
+
+	if (r < 0 || !number || number == gate->history_in_force)
+		return r;
+	r = back_to(gate, number, change, diags);
+	if (r < 0 && waits)
+		diag_warning(diags, NULL,
+			     "what waited to be confirmed is undone all the same: in force is what "
+			     "was before it");
+	return r;
 }
 
 int gate_rollback(struct gate *gate, uint64_t id, const struct gate_change *change,
 		  struct gate_changed *ret, struct diags *diags)
 {
-	uint64_t number = 0;
+	const struct manifest *manifest = gate_manifest(gate);
+	uint64_t number = 0, generation = manifest ? manifest->generation : 0;
+	bool waits;
 	int r = 0;
 
 	if (gate->detached)
 		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
-	if (id || !datapath_deadline(gate->datapath))
+	gate_history_settle(gate, diags);
+	waits = datapath_deadline(gate->datapath) != 0;
+	if (id || !waits)
 		r = find_target(gate, id, &number, diags);
-	if (r >= 0 && datapath_deadline(gate->datapath))
-		r = undo(gate, "was undone", diags);
-	if (r >= 0 && number && number != gate->history_in_force)
-		r = back_to(gate, number, change, diags);
+	if (r >= 0 && waits && number && number == gate->history_in_force)
+		r = refuse_what_waits(number, diags);
+	else if (r >= 0)
+		r = go_back(gate, waits, number, change, diags);
 	gate_note_outcome(gate, r, diags);
 	if (r < 0)
 		return r;
-	tell(gate, true, ret);
+	manifest = gate_manifest(gate);
+	tell(gate, generation != (manifest ? manifest->generation : 0), ret);
 	return 0;
 }

@@ -37,6 +37,7 @@ struct gate {
 	uint64_t history_in_force; /* the number there of what is in force; 0: it has none */
 	uint64_t history_before;   /* of what is gone back to, unless it is confirmed */
 	char *set_aside;           /* see struct gate_status */
+	char *set_aside_before; /* likewise, before that was gone back to which waits to be confirmed */
 	struct datapath *datapath;
 	struct live_sets *live;             /* NULL once detached */
 	struct list_cache *lists;           /* of the policy in force */
@@ -80,6 +81,10 @@ int gate_load_and_install(struct gate *gate, struct local_addresses *self,
 			  const struct gate_load *load, struct diags *diags);
 /* The same with the addresses of this machine as they are now; not if the gate is detached. */
 int gate_install(struct gate *gate, const struct gate_load *load, struct diags *diags);
+/* The live sets of what is in force, and of what may come back, are these. */
+void gate_adopt_sets(struct gate *gate);
+/* What is in force waits no longer: only its live sets, not those of before, keep their places. */
+void gate_await_sets(struct gate *gate);
 /* Remember how the last reload went. */
 void gate_note_outcome(struct gate *gate, int r, const struct diags *diags);
 /* Repeat what is not about files, as warnings. */
@@ -95,6 +100,9 @@ char *gate_print_diags(const struct diags *diags);
  * undone, and nobody has edited it since, or one that was never in force when the machine booted. */
 int gate_admits(const struct gate *gate, const struct policy *policy, const struct gate_load *load,
 		struct diags *diags);
+/* What waited and does no longer: the history does not say so yet where it could not be written, or the
+ * daemon died ahead of that. */
+void gate_history_settle(struct gate *gate, struct diags *diags);
 /* The number that the policy, which is about to be put in force, has in the history, or will have. */
 uint64_t gate_history_number(const struct gate *gate, const struct policy *policy,
 			     const struct gate_load *load);

@@ -17,23 +17,15 @@ static void settle_history(struct gate *gate, struct diags *diags)
 {
 	const struct manifest *manifest = datapath_manifest(gate->datapath);
 	const struct manifest *before = datapath_before(gate->datapath);
-	bool waits = datapath_deadline(gate->datapath) != 0;
-	const struct history_entry *entry;
 
 	gate->history_in_force = manifest ? manifest->history : 0;
 	gate->history_before = before ? before->history : 0;
-	for (size_t i = 0; gate->history && (entry = history_at(gate->history, i)); i++) {
-		bool live = entry->id == gate->history_in_force;
-		uint64_t id = entry->id;
-
-		if (entry->state != HISTORY_PENDING || (live && waits))
-			continue;
-		history_set_state(gate->history, id, live ? HISTORY_CONFIRMED : HISTORY_REVERTED,
-				  diags);
-		if (!live)
-			log_warning("policy %llu was not confirmed in time, and is not in force",
-				    (unsigned long long)id);
-	}
+	if (!gate->history)
+		return;
+	/* Of policies that could not be kept, or whose history is gone. */
+	history_skip(gate->history, gate->history_in_force);
+	history_skip(gate->history, gate->history_before);
+	gate_history_settle(gate, diags);
 }
 
 /* Out of the history; when the file cannot be, or may not be, loaded. */
@@ -56,9 +48,9 @@ static uint64_t find_entry(const struct gate *gate)
 
 	if (!gate->history)
 		return 0;
-	entry = datapath_is_armed(gate->datapath) || datapath_deadline(gate->datapath)
-			? gate_history_find(gate, gate->history_in_force)
-			: history_last_confirmed(gate->history);
+	entry = gate_history_find(gate, gate->history_in_force);
+	if (!entry && !datapath_is_armed(gate->datapath) && !datapath_deadline(gate->datapath))
+		entry = history_last_confirmed(gate->history);
 	return entry ? entry->id : 0;
 }
 

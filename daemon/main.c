@@ -136,6 +136,7 @@ static enum exit_status stop(struct gate *gate)
 		return STATUS_STOPPED;
 	}
 	r = gate_disarm(gate, &diags);
+	gate_leave(gate, &diags); /* as for a restart: somebody asks for the next start */
 	log_diags(&diags);
 	if (r < 0) {
 		log_error_errno(r, "cannot disarm: %m; some interfaces may go on filtering:"

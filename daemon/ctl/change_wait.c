@@ -33,7 +33,7 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-/* What the history says of ours. */
+/* What the history says of ours, which is not in force. */
 static enum outcome look_up(const struct wait *wait)
 {
 	_cleanup_(reply_free) struct reply reply = {};
@@ -45,8 +45,6 @@ static enum outcome look_up(const struct wait *wait)
 	json_array_foreach (json_object_get(reply.parameters, "policies"), i, item) {
 		if (number_of(item, "id") != wait->history)
 			continue;
-		if (strcmp(string_of(item, "state"), "pending") == 0)
-			return OUTCOME_PENDING;
 		return strcmp(string_of(item, "state"), "confirmed") == 0 ? OUTCOME_CONFIRMED
 									  : OUTCOME_REVERTED;
 	}
@@ -70,8 +68,10 @@ static int look(struct wait *wait, enum outcome *ret)
 	    number_of(status, "history") == wait->history) {
 		wait->generation = number_of(status, "generation");
 		wait->deadline_usec = number_of(status, "deadline_usec");
-	} else if (wait->history) {
+	} else if (wait->history && number_of(status, "history") != wait->history) {
 		*ret = look_up(wait);
+	} else if (wait->history) { /* whether or not the history could be told */
+		*ret = OUTCOME_CONFIRMED;
 	} else {
 		*ret = number_of(status, "generation") == wait->generation ? OUTCOME_CONFIRMED
 									   : OUTCOME_REVERTED;

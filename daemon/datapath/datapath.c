@@ -242,7 +242,8 @@ int datapath_open(const char *pin_dir, bool create, struct datapath **ret, struc
 		r = live_maps_open(&datapath->pins, &datapath->live_maps, diags);
 	if (r >= 0) {
 		datapath->was_left = pins_exist(&datapath->pins, "left");
-		r = pins_remove(&datapath->pins, "left");
+		if (create) /* it is the next daemon's to read */
+			r = pins_remove(&datapath->pins, "left");
 	}
 	if (r >= 0)
 		r = adopt(datapath, diags);

@@ -115,6 +115,8 @@ char *about_format(const struct record *record)
 	fprintf(stream, "who %s\n", entry->who);
 	if (entry->why)
 		fprintf(stream, "why %s\n", entry->why);
+	if (entry->again)
+		fprintf(stream, "again %" PRIu64 "\n", entry->again);
 	put_file(stream, "policy", &record->policy);
 	for (size_t i = 0; i < record->n_lists; i++)
 		put_file(stream, "list", &record->lists[i]);
@@ -256,6 +258,7 @@ int about_parse(char *text, size_t len, struct record *ret)
 	    !take_number(&p, "prefixes", &entry->n_prefixes))
 		return -EBADMSG;
 	r = take_words(&p, entry);
+	take_number(&p, "again", &entry->again); /* where there is one */
 	if (!r && !take_file(&p, "policy", &record.policy))
 		r = -EBADMSG;
 	if (!r)

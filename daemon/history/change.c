@@ -207,6 +207,7 @@ static int copy_record(const struct record *from, struct record *ret)
 	struct record copy = { .policy = from->policy, .n_lists = from->n_lists };
 
 	copy.entry = from->entry;
+	copy.entry.again = from->entry.id;
 	copy.entry.who = copy.entry.why = NULL;
 	copy.lists = calloc(from->n_lists + 1, sizeof(*copy.lists));
 	if (!copy.lists)
@@ -274,4 +275,10 @@ int history_set_state(struct history *history, uint64_t id, enum history_state s
 uint64_t history_next_id(const struct history *history)
 {
 	return history->last_id + 1;
+}
+
+void history_skip(struct history *history, uint64_t id)
+{
+	if (id > history->last_id && id < ID_MAX)
+		history->last_id = id;
 }

@@ -39,6 +39,8 @@ struct history_entry {
 	char *why;                       /* likewise; NULL: nothing was said */
 	uint8_t hash[32], text_hash[32]; /* of the policy as it was loaded from its own files */
 	enum history_state state;
+	uint64_t
+		again; /* it is this one again, that was gone back to; 0: it was loaded from its files */
 	uint64_t n_rules, n_sets, n_prefixes;
 };
 
@@ -66,6 +68,8 @@ const struct history_entry *history_refuses(const struct history *history,
 
 /* The number that the next one will have. */
 uint64_t history_next_id(const struct history *history);
+/* Somebody has this number, though the history has it not: the next one has a greater. */
+void history_skip(struct history *history, uint64_t id);
 
 /* Bytes of any kind: they are shortened, and what is no text becomes '?'. NULL or "": nothing. */
 struct history_origin {

@@ -231,7 +231,7 @@ void live_drop_if_idle(struct live_sets *sets, struct set *set)
 	bool restored = live_maps_is_restored(sets->maps, set->slot);
 	size_t i;
 
-	if (!set->parked || live_set_count(set))
+	if (!set->parked || set->awaited || live_set_count(set))
 		return;
 	if (live_maps_forget(sets->maps, set->slot) < 0)
 		return; /* it stays, empty */
@@ -362,6 +362,18 @@ static void take_set(struct live_sets *sets, struct set *set, const struct live_
 			     "the live set '%s' has %zu entries and may have %u: nothing is added "
 			     "until some are gone",
 			     set->name, live_set_count(set), set->size);
+}
+
+void live_sets_await(struct live_sets *sets, const struct live_set *policy, size_t n)
+{
+	for (size_t i = 0; i < sets->n; i++)
+		sets->items[i]->awaited = false;
+	for (size_t i = 0; i < n; i++) {
+		struct set *set = live_find_set(sets, policy[i].name);
+
+		if (set)
+			set->awaited = true;
+	}
 }
 
 void live_sets_take(struct live_sets *sets, const struct live_set *policy, size_t n,

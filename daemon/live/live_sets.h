@@ -97,6 +97,9 @@ struct live_sets *live_sets_free(struct live_sets *sets); /* entries stay; NULL 
 /* A policy is about to come in force: have the entries in the kernel that its sets keep on disk. */
 int live_sets_prepare(struct live_sets *sets, const struct live_set *policy, size_t n,
 		      struct diags *diags);
+/* These sets are those of a policy that may come back, if what is in force is not confirmed: its programs
+ * hold their places, which no other set may have meanwhile. n: 0: none may. */
+void live_sets_await(struct live_sets *sets, const struct live_set *policy, size_t n);
 /* It is in force. Entries that its sets may not hold are removed. What fails is a warning. */
 void live_sets_take(struct live_sets *sets, const struct live_set *policy, size_t n,
 		    struct diags *diags);

@@ -18,6 +18,7 @@ struct set {
 	uint32_t slot;
 	struct live_store *store;
 	bool parked;
+	bool awaited; /* see live_sets_await() */
 
 	/* as of the policy: */
 	uint32_t size, timeout;
