@@ -159,6 +159,7 @@ void gate_history_note(struct gate *gate, const struct policy *policy, const str
 		free(TAKE_PTR(gate->set_aside_before));
 	}
 	gate->history_before = before ? before->history : 0;
+	gate->history_is_old = how->again && (gate->history_is_old || how->refreshed);
 	if (!number || number == gate->history_in_force)
 		return;
 	if (gate_history_find(gate, number)) { /* a start out of the history */
@@ -173,6 +174,24 @@ void gate_history_note(struct gate *gate, const struct policy *policy, const str
 	if (r < 0) /* it keeps the number that the pins have */
 		history_skip(gate->history, number);
 	gate->history_in_force = r < 0 ? 0 : number;
+}
+
+void gate_history_refresh(struct gate *gate, struct diags *diags)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(diags_free) struct diags unsaid = {};
+
+	if (!gate->history_is_old || !gate->loaded ||
+	    !gate_history_find(gate, gate->history_in_force))
+		return;
+	if (gate_load_again(gate, &policy, &unsaid) >= 0 &&
+	    history_refresh(gate->history, gate->history_in_force, policy, diags) >= 0)
+		gate->history_is_old = false;
+	else
+		diag_warning(diags, NULL,
+			     "the history has policy %llu with its lists as they were before they "
+			     "changed",
+			     number_of(gate->history_in_force));
 }
 
 void gate_history_settle(struct gate *gate, struct diags *diags)
@@ -283,8 +302,10 @@ int gate_reload(struct gate *gate, const struct gate_change *change, struct gate
 	};
 	int r;
 
-	if (!gate->detached)
+	if (!gate->detached) {
 		gate_history_settle(gate, diags);
+		gate_history_refresh(gate, diags);
+	}
 	if (!gate->detached && datapath_deadline(gate->datapath) && !change->confirm_sec)
 		r = refuse_while_waiting(gate, diags);
 	else
@@ -532,6 +553,7 @@ int gate_rollback(struct gate *gate, uint64_t id, const struct gate_change *chan
 	if (gate->detached)
 		return diag_error(diags, NULL, "xdpgate is detached, and about to stop");
 	gate_history_settle(gate, diags);
+	gate_history_refresh(gate, diags);
 	waits = datapath_deadline(gate->datapath) != 0;
 	if (id || !waits)
 		r = find_target(gate, id, &number, diags);

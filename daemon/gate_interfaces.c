@@ -33,7 +33,10 @@ int gate_links_changed(struct gate *gate, struct diags *diags)
 
 int gate_leave(struct gate *gate, struct diags *diags)
 {
-	return gate->detached ? 0 : datapath_leave(gate->datapath, diags);
+	if (gate->detached)
+		return 0;
+	gate_history_refresh(gate, diags);
+	return datapath_leave(gate->datapath, diags);
 }
 
 int gate_disarm(struct gate *gate, struct diags *diags)

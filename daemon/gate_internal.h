@@ -36,6 +36,7 @@ struct gate {
 	struct history *history;   /* NULL: none is kept */
 	uint64_t history_in_force; /* the number there of what is in force; 0: it has none */
 	uint64_t history_before;   /* of what is gone back to, unless it is confirmed */
+	bool history_is_old;       /* lists of what is in force have changed since it was kept */
 	char *set_aside;           /* see struct gate_status */
 	char *set_aside_before; /* likewise, before that was gone back to which waits to be confirmed */
 	struct datapath *datapath;
@@ -103,6 +104,8 @@ int gate_admits(const struct gate *gate, const struct policy *policy, const stru
 /* What waited and does no longer: the history does not say so yet where it could not be written, or the
  * daemon died ahead of that. */
 void gate_history_settle(struct gate *gate, struct diags *diags);
+/* What is in force is about to be left: it is kept with its lists as they are now. */
+void gate_history_refresh(struct gate *gate, struct diags *diags);
 /* The number that the policy, which is about to be put in force, has in the history, or will have. */
 uint64_t gate_history_number(const struct gate *gate, const struct policy *policy,
 			     const struct gate_load *load);
@@ -122,6 +125,11 @@ int gate_undone(struct gate *gate, const char *why, struct diags *diags);
 
 /* When what is in force is undone, CLOCK_REALTIME; 0: never. */
 uint64_t gate_deadline_realtime(const struct gate *gate);
+
+/* --- gate_policy.c --- */
+
+/* Make the policy in force again, as gate_load_and_install() does, and leave all as it was. */
+int gate_load_again(struct gate *gate, struct policy **ret, struct diags *diags);
 
 /* --- gate_status.c --- */
 

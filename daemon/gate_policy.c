@@ -6,8 +6,7 @@
 #include "gate_internal.h"
 #include "util.h"
 
-/* Make it again, as gate_load_and_install() does, and leave all as it was. */
-static int load_again(struct gate *gate, struct policy **ret, struct diags *diags)
+int gate_load_again(struct gate *gate, struct policy **ret, struct diags *diags)
 {
 	const struct load_options options = { .cache = gate->lists,
 					      .self = &gate->self,
@@ -46,7 +45,7 @@ int gate_get_policy(struct gate *gate, char **ret, uint64_t *ret_generation, str
 			diags, NULL,
 			"the policy in force was adopted, and its file cannot be loaded, so "
 			"only its rules are known: mend the file and reload");
-	r = load_again(gate, &policy, diags);
+	r = gate_load_again(gate, &policy, diags);
 	if (!r)
 		r = print(policy, ret);
 	if (r == -EFBIG)

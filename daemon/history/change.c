@@ -200,8 +200,6 @@ int history_add(struct history *history, const struct policy *policy,
 	return r;
 }
 
-/* --- of an entry ------------------------------------------------------------------------- */
-
 static int copy_record(const struct record *from, struct record *ret)
 {
 	struct record copy = { .policy = from->policy, .n_lists = from->n_lists };
@@ -218,6 +216,41 @@ static int copy_record(const struct record *from, struct record *ret)
 	*ret = copy;
 	return 0;
 }
+
+int history_refresh(struct history *history, uint64_t id, const struct policy *policy,
+		    struct diags *diags)
+{
+	struct record *old = record_find(history, id);
+	_cleanup_(record_done) struct record record = { 0 };
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (!old)
+		return record_missing(id, diags);
+	r = copy_record(old, &record);
+	record.n_lists = 0;
+	record.entry.again = old->entry.again;
+	record.entry.who = r < 0 ? NULL : strdup(old->entry.who);
+	record.entry.why = r < 0 || !old->entry.why ? NULL : strdup(old->entry.why);
+	if (r < 0 || !record.entry.who || (old->entry.why && !record.entry.why))
+		return history_error(history, NULL, -ENOMEM, "keep the policy", diags);
+	describe(policy, &record.entry);
+	memcpy(record.entry.text_hash, old->entry.text_hash, sizeof(old->entry.text_hash));
+	r = print(history, policy, &record, &text, diags);
+	if (!r && fsync(history->lists) < 0)
+		r = history_error(history, LISTS, -errno, "write there", diags);
+	if (!r)
+		r = entry_write(history, &record, text, diags);
+	if (!r) {
+		record_done(old);
+		*old = record;
+		record = (struct record){ 0 };
+	}
+	lists_collect(history);
+	return r;
+}
+
+/* --- of an entry ------------------------------------------------------------------------- */
 
 int history_repeat(struct history *history, uint64_t id, const struct history_origin *origin,
 		   uint64_t *ret_id, struct diags *diags)

@@ -242,6 +242,7 @@ static int fill_folder(int folder, const char *about, const char *policy, size_t
 static int make_entry(const struct history *history, const struct record *record, const char *about,
 		      const char *policy)
 {
+	bool known = record_find(history, record->entry.id); /* then this takes its place */
 	_cleanup_close_ int folder = -1;
 	char name[ID_TEXT];
 	int r;
@@ -251,14 +252,15 @@ static int make_entry(const struct history *history, const struct record *record
 		return -errno;
 	folder = openat(history->folder, NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	r = folder < 0 ? -errno : fill_folder(folder, about, policy, record->policy.bytes);
-	if (!r &&
-	    renameat(history->folder, NEW, history->folder, id_text(record->entry.id, name)) < 0)
+	if (!r && renameat2(history->folder, NEW, history->folder, id_text(record->entry.id, name),
+			    known ? RENAME_EXCHANGE : 0) < 0)
 		r = -errno;
 	if (!r && fsync(history->folder) < 0) {
 		r = -errno;
-		entry_remove(history, record->entry.id);
+		if (!known)
+			entry_remove(history, record->entry.id);
 	}
-	if (r < 0)
+	if (r < 0 || known) /* now what it was before */
 		stored_remove(history->folder, NEW);
 	return r;
 }

@@ -85,6 +85,10 @@ struct history_origin {
  */
 int history_add(struct history *history, const struct policy *policy,
 		const struct history_origin *origin, uint64_t *ret_id, struct diags *diags);
+/* Lists of the policy of this number hold something else now: its files are made anew; all else that is
+ * known of it stays. -ENOENT; else as history_add(). */
+int history_refresh(struct history *history, uint64_t id, const struct policy *policy,
+		    struct diags *diags);
 /* The policy of this number is in force again: it is a new entry, which shares its lists. -ENOENT,
  * -EBADMSG as history_path(); else as history_add(). */
 int history_repeat(struct history *history, uint64_t id, const struct history_origin *origin,

@@ -172,6 +172,27 @@ class Undone(unittest.TestCase):
         self.put(POLICY_C)
         self.assertEqual(self.states(), dict.fromkeys((1, 2, 3), "confirmed"))
 
+    def test_list_that_changed(self):
+        """what is gone back to has its lists as they were when it was left, not as it began"""
+        self.lab.write("feed.txt", "192.0.2.0/24\n")
+        watched = HEAD + ("      - {name: by-a, match: {src: $feed}, do: drop}\n"
+                          "sets:\n  feed: {file: feed.txt, watch: true}\n")
+        self.gate.set_policy(watched)
+        self.gate.start()
+        self.lab.write("feed.txt", "192.0.2.0/24\n198.18.0.0/16\n")
+        netlab.wait_for(lambda: self.gate.status()["generation"] == 2, "the list is taken")
+        self.put(POLICY_C, "--confirm", "1s")
+        netlab.wait_for(lambda: self.states().get(2) == "reverted", "2 is undone")
+        time.sleep(0.3)
+        receiver = self.lab.receiver(self.lab.router, "xg0")
+        self.lab.shoot("name=low,count=100,src=198.18.0.0/16,size=60-200")
+        time.sleep(0.3)
+        self.assertEqual(receiver.count(), 0)
+        self.assertEqual(self.gate.stats().rule("by-a")[0], 100)
+        self.assertEqual(self.states(), {1: "confirmed", 2: "reverted"})
+        self.gate.ctl("rollback", "1")
+        self.assertFalse((self.history / "new").exists())
+
     def test_live_set(self):
         """a live set of what is gone back to is not another's meanwhile"""
         with_set = HEAD.replace("{", "{{").replace("}", "}}") + ("      - {{name: {0}, match: {{src: ${1}}}, do: drop}}\n"
