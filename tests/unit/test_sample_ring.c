@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 /* What libbpf calls for each sample is nobody else's to call. */
-#include "../../daemon/datapath/sample_ring.c"
+#include "../../daemon/datapath/sample_ring.c" /* NOLINT(bugprone-suspicious-include) */
 
 static int ignore(void *context, const struct sample *sample)
 {
