@@ -112,7 +112,8 @@ static int add_note(struct gate *gate, const struct manifest *manifest, uint32_t
 	else if (r >= 0 && status.state == INTERFACE_FAILED)
 		written = asprintf(&ret->note, "the interface is not filtered: %s",
 				   status.error ? status.error : "see 'xdpgate status'");
-	else if (memcmp(policy->hash, manifest->hash, sizeof(policy->hash)) != 0)
+	else if (strcmp(gate->source, gate->config_path) == 0 && /* the history's do not change */
+		 memcmp(policy->hash, manifest->hash, sizeof(policy->hash)) != 0)
 		written =
 			asprintf(&ret->note,
 				 "a list file has changed since the policy came in force: what is "

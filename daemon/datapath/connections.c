@@ -66,11 +66,12 @@ static enum trust trust_of(const struct reading *reading, const struct connectio
 	if (reading->n_logins && bsearch(&connection->peer, reading->logins, reading->n_logins,
 					 sizeof(*reading->logins), compare_endpoints))
 		return TRUST_LOGIN;
-	if (connection->local_port == PORT_BGP || connection->peer_port == PORT_BGP)
+	if (connection->local_port == PORT_BGP)
 		return TRUST_BGP;
-	if (!(reading->listening[connection->local_port / 8] >> connection->local_port % 8 & 1))
-		return TRUST_OPENED;
-	return TRUST_NONE;
+	/* From what port he comes is a stranger's choice. */
+	if (reading->listening[connection->local_port / 8] >> connection->local_port % 8 & 1)
+		return TRUST_NONE;
+	return connection->peer_port == PORT_BGP ? TRUST_BGP : TRUST_OPENED;
 }
 
 static int note_connection(const struct nlmsghdr *message, void *context)

@@ -14,7 +14,7 @@
 enum trust {
 	TRUST_NONE,
 	TRUST_OPENED, /* this machine opened it: nobody listens on its local port */
-	TRUST_BGP,    /* port 179 on either side */
+	TRUST_BGP,    /* to port 179 here, or opened to port 179 there */
 	TRUST_LOGIN,  /* a login session comes from the peer's address */
 };
 

@@ -32,10 +32,16 @@ struct endpoint endpoint_of(int af, const void *bytes)
 
 bool endpoint_parse(const char *text, struct endpoint *ret)
 {
+	char address[INET6_ADDRSTRLEN];
 	uint8_t bytes[16];
 	int af = strchr(text, ':') ? AF_INET6 : AF_INET;
+	size_t len = af == AF_INET6 ? strcspn(text, "%") : strlen(text); /* "fe80::1%eth0" */
 
-	if (inet_pton(af, text, bytes) != 1)
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (inet_pton(af, address, bytes) != 1)
 		return false;
 	*ret = endpoint_of(af, bytes);
 	return true;

@@ -20,7 +20,7 @@ struct endpoint {
 const char *endpoint_format(const struct endpoint *endpoint, uint16_t port,
 			    char buffer[ENDPOINT_TEXT]);
 
-/* From a text without a port; an IPv4 address that is mapped into IPv6 is one of IPv4. False: it is
+/* From a text without a port; the device behind a link-local address is left out, and an IPv4 address that is mapped into IPv6 is one of IPv4. False: it is
  * none. */
 bool endpoint_parse(const char *text, struct endpoint *ret);
 /* From the 4 or 16 bytes of an AF_INET or AF_INET6 address; mapped ones likewise. */

@@ -165,6 +165,8 @@ static int open_program(struct guard_live *guard, struct diags *diags)
 	const struct generation *live = guard->datapath->live;
 	int r;
 
+	/* A policy that was undone leaves the one before in force again, held anew. */
+	guard->view.held = guard->datapath->held;
 	if (guard->generation == live->manifest->generation)
 		return 0;
 	forget_program(guard);

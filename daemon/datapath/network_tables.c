@@ -325,15 +325,19 @@ int network_read_gateways(struct network *network)
 	static const int families[] = { AF_INET, AF_INET6 };
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families) * ARRAY_SIZE(protocols); i++)
+	/* It is what it was a moment ago, at worst; a table that never rests is no failure, and keeps
+	 * no other from being read. */
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families) * ARRAY_SIZE(protocols); i++) {
 		for (int j = 0; j == 0 || (j < DUMPS && r == -EINTR); j++)
 			r = dump(network, RTM_GETROUTE, sizeof(struct rtmsg),
 				 families[i / ARRAY_SIZE(protocols)],
 				 protocols[i % ARRAY_SIZE(protocols)], note_route);
+		if (r == -EINTR)
+			r = 0;
+	}
 	if (r >= 0)
 		r = dump(network, RTM_GETNEXTHOP, sizeof(struct nhmsg), AF_UNSPEC, 0,
 			 note_next_hop);
-	/* It is what it was a moment ago, at worst; a table that never rests is no failure. */
 	return r == -EINTR || r == -EOPNOTSUPP ? 0 : r;
 }
 

@@ -11,7 +11,8 @@
 	char name[RTNETLINK_REQUEST_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)))
 
 /* Ask on a socket of that netlink family, and call each() for every answer. 0, or negative errno;
- * -EINTR: what was listed changed meanwhile. */
+ * -EINTR: what was listed changed meanwhile; the whole answer was read, and the socket may be asked
+ * again. */
 int netlink_ask(int family, struct nlmsghdr *request, mnl_cb_t each, void *context);
 /* The same on a socket that is bound already, for many questions. */
 int netlink_ask_on(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t each,

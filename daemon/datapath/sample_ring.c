@@ -51,7 +51,10 @@ static void note_lost(struct sample_ring *ring, uint32_t lost)
 	if (!ring->seen)
 		ring->last = lost;
 	ring->seen = true;
-	ring->lost += (uint32_t)(lost - ring->last);
+	/* CPUs reserve their places in another order than they look at the counter in. */
+	if ((int32_t)(lost - ring->last) <= 0)
+		return;
+	ring->lost += lost - ring->last;
 	ring->last = lost;
 }
 

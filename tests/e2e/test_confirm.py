@@ -125,6 +125,8 @@ class Confirmed(unittest.TestCase):
         self.assertIn("all may pass", str(self.gate.json("history")))
         failed = self.gate.ctl("reload", check=False)
         self.assertIn("which was undone", failed.stderr)
+        said = self.gate.ctl("explain", "--src", "192.0.2.1")  # of no list that had changed
+        self.assertNotIn("Note", said.stdout + said.stderr)
         self.gate.ctl("rollback")  # and further: not to what was left
         self.assertEqual(self.in_force(), "a")
         self.gate.ctl("rollback", "3")

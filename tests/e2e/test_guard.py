@@ -3,7 +3,9 @@
 """The lock-out guard: what would cut a connection of the router is refused, whoever asks for it,
 unless it is forced; strangers cannot veto what nobody is there to force."""
 
+import os
 import select
+import shutil
 import socket
 import unittest
 
@@ -39,7 +41,7 @@ class GuardLab(Edge):
             raise
         return self
 
-    def connect(self, address, port, here=None, there=None):
+    def connect(self, address, port, here=None, there=None, source_port=0):
         """An established connection from one namespace (the sender) to an address of the
         other (the router), which listens on the port. Both ends, and the listener."""
         here, there = here or self.sender, there or self.router
@@ -50,6 +52,7 @@ class GuardLab(Edge):
         listener.listen()
         client = here.socket(family, socket.SOCK_STREAM)
         client.settimeout(10 * netlab.PATIENCE)
+        client.bind(("", source_port))
         client.connect((address, port))
         server = listener.accept()[0]
         for end in (client, server, listener):
@@ -317,6 +320,35 @@ class LiveSets(Cases):
             wrong = gate.ctl("set", "add", "banned", SENDER6, "--guard", "none", check=False)
             self.assertEqual(wrong.returncode, 2)
             self.assertIn("LEVEL is all, trusted or off", wrong.stderr)
+
+    def test_source_port(self):
+        """set add --guard trusted: a stranger who comes from port 179 is no BGP peer"""
+        with GuardLab() as lab:
+            gate = lab.gate(self.POLICY.format(top="")).start()
+            client, server, _ = lab.connect(ROUTER4, 22, source_port=179)
+            self.add(gate, "add", "banned", SENDER4, refused=True)
+            self.add(gate, "add", "banned", SENDER4, "--guard", "trusted", refused=False)
+            self.assertFalse(lab.works(client, server))
+            # What the router has opened to port 179 there is one.
+            lab.connect(SENDER6, 179, lab.router, lab.sender)
+            self.add(gate, "add", "banned", SENDER6, "--guard", "trusted", refused=True)
+
+    def test_undone(self):
+        """set add: heeded by what is in force again after another policy was undone, too"""
+        with GuardLab() as lab:
+            # What is freed is overwritten, so that nobody can go on with it.
+            os.environ["MALLOC_PERTURB_"] = "165"
+            self.addCleanup(os.environ.pop, "MALLOC_PERTURB_")
+            gate = lab.gate(self.POLICY.format(top="")).start()
+            lab.connect(ROUTER4, 22)
+            self.add(gate, "add", "banned", SENDER4, refused=True)
+            generation = gate.stats().generation
+            gate.set_policy(self.POLICY.format(top="# another\n"))
+            gate.ctl("reload", "--confirm", "1h")
+            shutil.rmtree(gate.state_dir / "history")  # so it stays as it was built
+            self.assertIn("cannot be made again", gate.ctl("rollback").stderr)
+            self.assertEqual(gate.stats().generation, generation)
+            self.add(gate, "add", "banned", SENDER4, refused=True)
 
     def test_protected(self):
         """what `protect` promises comes ahead of every live set, so no entry is refused for it"""

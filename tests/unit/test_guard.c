@@ -11,12 +11,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utmpx.h>
 
 #include <cmocka.h>
 
 #include "logins.h"
 #include "network_internal.h"
+#include "rtnetlink.h"
 #include "oracle.h"
 #include "util.h"
 #include "vital.h"
@@ -198,6 +200,56 @@ static void add_login(const char *host, const char *binary, pid_t pid)
 	assert_non_null(pututxline(&entry));
 }
 
+/* With the device that a link-local address is of, as services that log somebody in may write it. */
+static void scopes(void **state)
+{
+	const struct endpoint expected = address("fe80::1");
+	struct endpoint found;
+
+	found = address("fe80::1%eth0");
+	assert_int_equal(endpoint_compare(&found, &expected), 0);
+	assert_false(endpoint_parse("192.0.2.1%eth0", &found));
+	assert_false(endpoint_parse("%eth0:", &found));
+	assert_false(
+		endpoint_parse("a-name-that-is-longer-than-any-address-can-be.example:22", &found));
+}
+
+/* --- a table that changes while it is read ------------------------------------------------- */
+
+static unsigned int interruptions; /* so many answers are still to be marked so */
+
+/* In the place of libmnl's. */
+ssize_t mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer, size_t bytes)
+{
+	ssize_t n = recv(mnl_socket_get_fd(socket), buffer, bytes, 0);
+	struct nlmsghdr *message = buffer;
+
+	if (n > 0 && interruptions && message->nlmsg_type != NLMSG_DONE) {
+		message->nlmsg_flags |= NLM_F_DUMP_INTR;
+		interruptions--;
+	}
+	return n;
+}
+
+/* It is read again, on the same socket, without what is left of the first reading. */
+static void interrupted(void **state)
+{
+	struct network *whole = NULL, *again = NULL;
+
+	assert_int_equal(network_read(&whole), 0);
+	assert_true(whole->n_links);
+	interruptions = 3;
+	assert_int_equal(network_read(&again), 0);
+	assert_int_equal(interruptions, 0);
+	assert_int_equal(again->n_links, whole->n_links);
+	network_free(again);
+	again = NULL;
+	interruptions = 1000;
+	assert_int_equal(network_read(&again), -EINTR);
+	interruptions = 0;
+	network_free(whole);
+}
+
 /* utmp: by its binary address, or by its text; dead sessions, names and this machine are none. */
 static void logged_in(void **state)
 {
@@ -243,6 +295,7 @@ int main(void)
 		cmocka_unit_test(approaches), cmocka_unit_test(bridges),
 		cmocka_unit_test(circles),    cmocka_unit_test(resolving),
 		cmocka_unit_test(frames),     cmocka_unit_test(logged_in),
+		cmocka_unit_test(scopes),     cmocka_unit_test(interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
