@@ -54,18 +54,22 @@ static __always_inline bool is_overdue(void)
 
 static __always_inline void fill(struct xdp_md *ctx, struct sample *sample, __u64 lost)
 {
-	__u32 len = bpf_xdp_get_buff_len(ctx), captured = len;
+	__u64 len = bpf_xdp_get_buff_len(ctx), captured = len;
 
 	if (captured > SAMPLE_BYTES)
 		captured = SAMPLE_BYTES;
 	sample->jiffies = bpf_jiffies64();
 	sample->ifindex = ctx->ingress_ifindex;
-	sample->len = len;
+	sample->len = (__u32)len;
 	sample->lost = (__u32)lost;
-	/* Not 0, as the verifier of Linux 6.1 must see. */
-	if (!captured || bpf_xdp_load_bytes(ctx, 0, sample->data, captured) < 0)
-		captured = 0;
-	sample->captured = captured;
+	sample->captured = 0;
+	/* Linux 6.1's verifier knows the bounds only of what was compared in 64 bits, and the compiler
+	 * would do it in 32. */
+	asm volatile("" : "+r"(captured));
+	if (!captured || captured > SAMPLE_BYTES)
+		return;
+	if (!bpf_xdp_load_bytes(ctx, 0, sample->data, (__u32)captured))
+		sample->captured = (__u32)captured;
 }
 
 static __always_inline void take_sample(struct xdp_md *ctx)

@@ -161,6 +161,7 @@ static void settings(void **state)
 	       "interfaces: {i: {port: eth0, policy: p, required: true, mode: generic}}\n"
 	       "policies: {p: {default: drop, rules: [{name: r, do: [count, {redirect: e5}]}]}}\n",
 	       "fail: closed\n"
+	       "guard: all\n"
 	       "fate:\n"
 	       "  malformed: pass\n"
 	       "  fragments: drop\n"
