@@ -54,22 +54,20 @@ static __always_inline bool is_overdue(void)
 
 static __always_inline void fill(struct xdp_md *ctx, struct sample *sample, __u64 lost)
 {
-	__u64 len = bpf_xdp_get_buff_len(ctx), captured = len;
+	__u64 len = bpf_xdp_get_buff_len(ctx), last = len - 1;
 
-	if (captured > SAMPLE_BYTES)
-		captured = SAMPLE_BYTES;
 	sample->jiffies = bpf_jiffies64();
 	sample->ifindex = ctx->ingress_ifindex;
 	sample->len = (__u32)len;
 	sample->lost = (__u32)lost;
 	sample->captured = 0;
-	/* Linux 6.1's verifier knows the bounds only of what was compared in 64 bits, and the compiler
-	 * would do it in 32. */
-	asm volatile("" : "+r"(captured));
-	if (!captured || captured > SAMPLE_BYTES)
-		return;
-	if (!bpf_xdp_load_bytes(ctx, 0, sample->data, (__u32)captured))
-		sample->captured = (__u32)captured;
+	if (last > SAMPLE_BYTES - 1)
+		last = SAMPLE_BYTES - 1;
+	/* Behind the compiler's back, and one less than the length: that it is not 0 is nothing that Linux
+	 * 6.1's verifier learns from a comparison with 0. */
+	asm volatile("" : "+r"(last));
+	if (last < SAMPLE_BYTES && !bpf_xdp_load_bytes(ctx, 0, sample->data, (__u32)last + 1))
+		sample->captured = (__u32)last + 1;
 }
 
 static __always_inline void take_sample(struct xdp_md *ctx)

@@ -22,7 +22,8 @@ static void look_at_veth(struct doctor *doctor, const struct subject *subject)
 	}
 	if (rx >= tx) {
 		doctor_say(doctor, LEVEL_OK,
-			   "%u receive queues, for %u transmit queues of its peer", rx, tx);
+			   "%u receive queue%s, for %u transmit queue%s of its peer", rx,
+			   rx == 1 ? "" : "s", tx, tx == 1 ? "" : "s");
 		return;
 	}
 	doctor_say(doctor, subject->ours ? LEVEL_WARNING : doctor_worst(subject),

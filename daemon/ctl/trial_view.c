@@ -178,6 +178,10 @@ static void print_head(const json_t *answer, FILE *stream)
 	if (number_of(answer, "other_rule"))
 		fprintf(stream, ", %lld the same by another rule", number_of(answer, "other_rule"));
 	fputc('\n', stream);
+	if (!number_of(answer, "samples"))
+		fprintf(stream,
+			"no packet was seen, so this says nothing about the file: is traffic on "
+			"another interface, or is it off?\n");
 	if (number_of(answer, "cut"))
 		fprintf(stream,
 			"%lld of them are longer than what is kept of a sample (%d bytes), and were "

@@ -222,7 +222,10 @@ int datapath_confirm(struct datapath *datapath, struct diags *diags)
 	int r;
 
 	if (!pending) {
-		diag_error(diags, NULL, "no policy waits to be confirmed");
+		diag_error(
+			diags, NULL,
+			"no policy waits to be confirmed: it was confirmed or undone before, as "
+			"'xdpgate history' tells; 'xdpgate reload --confirm TIME' makes one wait");
 		return -ENOENT;
 	}
 	if (pending_is_overdue(pending)) {

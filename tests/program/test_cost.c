@@ -27,6 +27,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "entry.skel.h"
+#include "front.skel.h"
 #pragma GCC diagnostic pop
 
 /* Of any program. The kernel's own limit is 1,000,000 (BPF_COMPLEXITY_LIMIT_INSNS). What one
@@ -113,6 +114,24 @@ static int load_pass(struct cost *ret)
 	_cleanup_close_ int fd = pass_load(true, NULL);
 
 	return fd < 0 ? fd : measure(fd, start, ret);
+}
+
+/* With all that it can do. */
+static int load_front(struct cost *ret)
+{
+	const struct front_config config = { .confirm = 1, .sample = 1 };
+	double start = now_ms();
+	struct front_bpf *skeleton = front_bpf__open();
+	int r;
+
+	if (!skeleton)
+		return -errno;
+	memcpy((void *)&skeleton->rodata->config, &config, sizeof(config));
+	r = front_bpf__load(skeleton);
+	if (r >= 0)
+		r = measure(bpf_program__fd(skeleton->progs.xdpgate_front), start, ret);
+	front_bpf__destroy(skeleton);
+	return r;
 }
 
 static void check_small(const char *name, int (*load)(struct cost *ret))
@@ -292,10 +311,11 @@ int main(int argc, char **argv)
 	if (!costs || !can_load_programs())
 		return 1;
 	kernel_listen(NULL);
-	printf("1..%zu\n# %-44s %8s %12s %10s %7s\n", n_cost_policies + 4, "", "verified",
+	printf("1..%zu\n# %-44s %8s %12s %10s %7s\n", n_cost_policies + 5, "", "verified",
 	       "instructions", "code bytes", "load ms");
 	check_small("entry program", load_entry);
 	check_small("pass program", load_pass);
+	check_small("program in front", load_front);
 	for (size_t i = 0; i < n_cost_policies; i++)
 		check_policy(&cost_policies[i], &costs[i]);
 	check_random();
