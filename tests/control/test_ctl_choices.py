@@ -177,7 +177,7 @@ class Wait(OwnServer):
         """a policy that the history has dropped meanwhile is in force no more: 1"""
         self.server.scenario("forgetful")
         process = self.wait()
-        self.good("confirm")
+        self.good("rollback")
         self.assertEqual(self.outcome(process)[0], 1)
 
     def test_json(self):
