@@ -175,6 +175,7 @@ class Wait(OwnServer):
 
     def test_forgotten(self):
         """a policy that the history has dropped meanwhile is in force no more: 1"""
+        self.good("reload")
         self.server.scenario("forgetful")
         process = self.wait()
         self.good("rollback")
