@@ -16,65 +16,55 @@
 #include "prefix.h"
 #include "util.h"
 
-#define PIECE_BYTES (256U << 10)
-
 /* --- a list as text ---------------------------------------------------------------------- */
 
-/* Fill the buffer from the *at-th prefix on, one a line; how many bytes there are. 0: that was all. */
-static size_t format_some(const struct policy_list *list, size_t *at, char *buffer)
+/* All of it, since to format it takes longer than to write it. Room for the longest prefixes that there
+ * could be: what of it is not written to is no memory. The caller frees it; NULL: out of memory. */
+static char *format_list(const struct policy_list *list, size_t *ret_size)
 {
-	size_t n = 0, end = list->n_v4 + list->n_v6;
+	char *text = malloc((list->n_v4 + list->n_v6 + 1) * (PREFIX_TEXT + 1));
+	size_t n = 0;
 
-	for (; *at < end && n <= PIECE_BYTES - PREFIX_TEXT - 1; (*at)++) {
+	for (size_t i = 0; text && i < list->n_v4 + list->n_v6; i++) {
 		struct prefix prefix = { .family = FAMILY_V4 };
 
-		if (*at < list->n_v4) {
-			prefix.v4 = list->v4[*at];
+		if (i < list->n_v4) {
+			prefix.v4 = list->v4[i];
 		} else {
 			prefix.family = FAMILY_V6;
-			prefix.v6 = list->v6[*at - list->n_v4];
+			prefix.v6 = list->v6[i - list->n_v4];
 		}
-		n += strlen(prefix_format(&prefix, buffer + n));
-		buffer[n++] = '\n';
+		n += strlen(prefix_format(&prefix, text + n));
+		text[n++] = '\n';
 	}
-	return n;
+	*ret_size = n;
+	return text;
 }
 
-static void hash_list(const struct policy_list *list, char *buffer, struct stored_file *ret)
+static int write_list(int fd, const char *text, size_t size)
 {
-	struct sha256_ctx hash;
-	size_t at = 0, n;
+	int r = write_all(fd, text, size);
 
-	sha256_init(&hash);
-	for (ret->bytes = 0; (n = format_some(list, &at, buffer)); ret->bytes += n)
-		sha256_update(&hash, n, (const uint8_t *)buffer);
-	sha256_digest(&hash, sizeof(ret->digest), ret->digest);
-}
-
-static int write_list(int fd, const struct policy_list *list, char *buffer)
-{
-	size_t at = 0, n;
-	int r = 0;
-
-	while (!r && (n = format_some(list, &at, buffer)))
-		r = write_all(fd, buffer, n);
-	if (!r && fsync(fd) < 0)
-		r = -errno;
-	return r;
+	return !r && fsync(fd) < 0 ? -errno : r;
 }
 
 int list_store(const struct history *history, const struct policy_list *list,
 	       struct stored_file *ret)
 {
-	_cleanup_free_ char *buffer = malloc(PIECE_BYTES);
 	char name[DIGEST_TEXT], new_name[DIGEST_TEXT + 4];
 	_cleanup_close_ int fd = -1;
 	const char *why;
+	size_t size = 0;
+	_cleanup_free_ char *text = format_list(list, &size);
+	struct sha256_ctx hash;
 	int r;
 
-	if (!buffer)
+	if (!text)
 		return -ENOMEM;
-	hash_list(list, buffer, ret);
+	sha256_init(&hash);
+	sha256_update(&hash, size, (const uint8_t *)text);
+	sha256_digest(&hash, sizeof(ret->digest), ret->digest);
+	ret->bytes = size;
 	hex_format(ret->digest, sizeof(ret->digest), name);
 	if (stored_verify(history->lists, name, ret, true, &why) == 0)
 		return 0;
@@ -84,7 +74,7 @@ int list_store(const struct history *history, const struct policy_list *list,
 		    0600);
 	if (fd < 0)
 		return -errno;
-	r = write_list(fd, list, buffer);
+	r = write_list(fd, text, size);
 	if (!r && renameat(history->lists, new_name, history->lists, name) < 0)
 		r = -errno;
 	if (r < 0)
