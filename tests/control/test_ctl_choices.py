@@ -175,9 +175,10 @@ class Wait(OwnServer):
 
     def test_forgotten(self):
         """a policy that the history has dropped meanwhile is in force no more: 1"""
-        self.good("reload")
+        self.good("reload")  # there is one before
         self.server.scenario("forgetful")
         process = self.wait()
+        wait_for(lambda: len(self.server.calls("reload")) == 2, "the one that waits")
         self.good("rollback")
         self.assertEqual(self.outcome(process)[0], 1)
 

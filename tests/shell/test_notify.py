@@ -139,7 +139,7 @@ class Signals(shell.Case):
         daemon.wait_call("start")
         daemon.kill(signal.SIGTERM)
         self.assertEqual(daemon.wait_exit(), 0)
-        self.assertEqual(daemon.names(), ["new", "start", "disarm", "free"])
+        self.assertEqual(daemon.names(), ["new", "start", "disarm", "leave", "free"])
 
     def test_ignored_before(self):
         """started by nohup, SIGHUP reloads all the same"""
@@ -152,7 +152,7 @@ class Signals(shell.Case):
         for number in (signal.SIGTERM, signal.SIGINT):
             daemon = self.started()
             self.assertEqual(daemon.stop(number), 0)
-            self.assertEqual(daemon.names(), ["new", "start", "disarm", "free"])
+            self.assertEqual(daemon.names(), ["new", "start", "disarm", "leave", "free"])
             self.assertIn(f"notice: {number.name} from process {os.getpid()}: stopping",
                           daemon.log())
 
